@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <speedwell/backend.hpp>
+
+#include <speedwell/error.hpp>
+#include <string>
+
+#include "runtime/built.hpp"
+
+namespace speedwell {
+
+std::string_view name(const Backend& backend) {
+  return std::visit([](auto model) { return decltype(model)::name; }, backend);
+}
+
+Backend backend_from_name(std::string_view name, int threads) {
+  if (name == Automatic::name) return Automatic{};
+  if (name == Sequential::name) return Sequential{};
+  if (name == Threads::name) return Threads{threads};
+  if (name == OpenMp::name) return OpenMp{threads};
+  if (name == Tbb::name) return Tbb{threads};
+  throw InvalidArgument("unknown backend '" + std::string(name) +
+                        "', expected automatic, sequential, threads, openmp or tbb");
+}
+
+bool is_built(const Backend& backend) {
+  return std::visit([](auto model) { return runtime::built<decltype(model)>; }, backend);
+}
+
+}  // namespace speedwell

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// From the backend a caller asked for to the model that runs, and the record of what ran.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <string_view>
+#include <type_traits>
+#include <variant>
+
+#include <speedwell/backend.hpp>
+
+#include "runtime/built.hpp"
+
+namespace speedwell::runtime {
+
+// A model with its thread count resolved: at least 1.
+using Model = std::variant<Sequential, Threads, OpenMp, Tbb>;
+
+// What one call has to do, for the choice between one thread and several.
+struct Work {
+  double flops = 0;  // operations, of any kind
+  double bytes = 0;  // compulsory memory traffic
+};
+
+struct Choice {
+  Model model;
+  int threads = 1;
+  std::string_view reason;  // static storage
+
+  // Never more threads than there are blocks of work.
+  void limit_threads(std::ptrdiff_t blocks);
+};
+
+// Resolves `backend`: environment and estimate for Automatic, machine and quota for threads = 0, sequential when called
+// inside a parallel region, a task or a worker, or in a forked child. Throws InvalidArgument for a model that wasn't
+// built or a thread count outside 0..1024. Costs nanoseconds, allocates nothing.
+Choice choose(const Backend& backend, Work work);
+
+// Counts the distinct threads that did some of a call's work. Every block function calls note() once, so the count
+// can't be right by accident.
+class Participants {
+ public:
+  Participants();
+  void note() noexcept {
+    thread_local unsigned long long last_call = 0;
+    if (last_call != call_) {
+      last_call = call_;
+      count_.fetch_add(1, std::memory_order_relaxed);
+    }
+  }
+  int count() const noexcept { return count_.load(std::memory_order_relaxed); }
+
+ private:
+  unsigned long long call_;  // unique in the process
+  std::atomic<int> count_ = 0;
+};
+
+// For last_run(), on the calling thread.
+void record_run(const Choice& choice, const Participants& participants);
+
+// Calls `on(model)` with the chosen model as its own type, only for models that were built, and records what ran.
+template <class On>
+void run_on(const Choice& choice, const Participants& participants, On&& on) {
+  std::visit(
+      [&](auto model) {
+        if constexpr (built<decltype(model)>) on(model);
+      },
+      choice.model);
+  record_run(choice, participants);
+}
+
+}  // namespace speedwell::runtime

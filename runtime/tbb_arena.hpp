@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// A task arena of exactly as many slots as a call asks for, kept between calls.
+#pragma once
+
+#include <speedwell/backend.hpp>
+
+#include <memory>
+
+#include <tbb/task_arena.h>
+
+namespace speedwell::runtime {
+
+// Leased for one call. Arenas are kept and reused by thread count, one for each call that runs at the same time. While
+// more threads are leased than oneTBB would give by itself, its process-wide limit is raised.
+class TbbArena {
+ public:
+  explicit TbbArena(Tbb model);
+  ~TbbArena();
+  TbbArena(const TbbArena&) = delete;
+  TbbArena& operator=(const TbbArena&) = delete;
+
+  template <class Function>
+  void execute(Function&& function) {
+    arena().execute(std::forward<Function>(function));
+  }
+
+ private:
+  tbb::task_arena& arena();
+
+  struct Kept;
+  std::unique_ptr<Kept> kept_;
+};
+
+}  // namespace speedwell::runtime
