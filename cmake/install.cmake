@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+# What `cmake --install` lays down. Every path is relative to the prefix, so a prefix can be moved.
+include(CMakePackageConfigHelpers)
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/speedwell)
+install(TARGETS speedwell EXPORT speedwell-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} FILE_SET HEADERS)
+install(EXPORT speedwell-targets NAMESPACE speedwell:: DESTINATION ${package_dir})
+
+configure_package_config_file(cmake/speedwell-config.cmake.in speedwell-config.cmake INSTALL_DESTINATION ${package_dir}
+  NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
+# Before 1.0 each minor version may change the interface.
+write_basic_package_version_file(speedwell-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES
+  ${CMAKE_CURRENT_BINARY_DIR}/speedwell-config.cmake
+  ${CMAKE_CURRENT_BINARY_DIR}/speedwell-config-version.cmake
+  DESTINATION ${package_dir})
+
+# pkg-config: ${pcfiledir} is the folder the file is found in, so the prefix is that many folders up.
+cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX BASE_DIRECTORY ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig OUTPUT_VARIABLE pc_prefix)
+set(pc_libs "-lspeedwell")
+set(pc_requires)
+if(SPEEDWELL_TBB)
+  string(APPEND pc_requires " tbb")
+endif()
+if(SPEEDWELL_OPENMP)
+  string(APPEND pc_libs " ${OpenMP_CXX_FLAGS}")
+endif()
+list(JOIN HWLOC_LDFLAGS " " hwloc_ldflags)
+string(APPEND pc_libs " ${hwloc_ldflags} ${CMAKE_THREAD_LIBS_INIT}")
+configure_file(cmake/speedwell.pc.in speedwell.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/speedwell.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
