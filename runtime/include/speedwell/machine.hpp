@@ -15,22 +15,22 @@ enum class Isa { baseline, sse4, avx2, avx512, neon };
 std::string_view name(Isa isa);
 
 struct Cache {
-  int level = 0;                    // 1 is nearest to the core
-  std::size_t bytes = 0;            // of one instance
-  std::size_t line_bytes = 0;       // 0: unknown
-  int sharing_cores = 0;            // physical cores that share one instance
+  int level = 0;               // 1 is nearest to the core
+  std::size_t bytes = 0;       // of one instance
+  std::size_t line_bytes = 0;  // 0: unknown
+  int sharing_cores = 0;       // physical cores that share one instance
 };
 
 struct Machine {
-  std::string cpu;                  // the processor's own model name
-  std::vector<int> allowed_cpus;    // logical CPUs this process may run on, ascending
-  std::vector<int> core_cpus;       // one logical CPU for each allowed physical core, in the order to fill them
-  std::vector<Cache> caches;        // data and unified caches of the first allowed core, by level
+  std::string cpu;                // the processor's own model name
+  std::vector<int> allowed_cpus;  // logical CPUs this process may run on, ascending
+  std::vector<int> core_cpus;     // one logical CPU for each allowed physical core, in the order to fill them
+  std::vector<Cache> caches;      // data and unified caches of the first allowed core, by level
   int numa_nodes = 1;
-  double quota_cpus = 0;            // CPU time a container's quota allows, in CPUs; 0: no quota
-  int default_threads = 1;          // what `threads = 0` means: allowed physical cores, capped by the quota rounded up
-  std::vector<Isa> isas;            // instruction sets that both this CPU and this build have, ascending
-  Isa isa = Isa::baseline;          // the one in use: SPEEDWELL_ISA, or the best that is trusted
+  double quota_cpus = 0;    // CPU time a container's quota allows, in CPUs; 0: no quota
+  int default_threads = 1;  // what `threads = 0` means: allowed physical cores, capped by the quota rounded up
+  std::vector<Isa> isas;    // instruction sets that both this CPU and this build have, ascending
+  Isa isa = Isa::baseline;  // the one in use: SPEEDWELL_ISA, or the best that is trusted
 
   // Where the numbers came from, in words fit for a report: "hwloc 2.9.0", "cgroup v1 /a/b: 150000/100000 us", ...
   std::string cpus_source;
