@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// The checks that every kernel makes at its entry. Each throws InvalidArgument with a message that begins with
+// `function`, the kernel's name, names the view by `name`, and says what was given and what was expected.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include <speedwell/view.hpp>
+
+namespace speedwell::runtime {
+
+// Where a view's elements lie: element (i, j) is the `element` bytes at first + i * row_step + j * col_step bytes.
+struct Lattice {
+  const void* first = nullptr;
+  std::ptrdiff_t rows = 0;
+  std::ptrdiff_t cols = 0;
+  std::ptrdiff_t row_step = 0;
+  std::ptrdiff_t col_step = 0;
+  std::ptrdiff_t element = 1;
+};
+
+// Whether some element of `a` shares a byte with some element of `b`. Exact. Constant time if their extents are apart,
+// or if their strides are the same (two blocks of one matrix); otherwise at most about a pair of rows at a time.
+bool overlap(const Lattice& a, const Lattice& b);
+
+// Whether two different elements of `a` share a byte, as with a stride of zero. Exact, in constant time.
+bool overlaps_itself(const Lattice& a);
+
+// Strides in elements. Null data with a non-empty size, negative sizes, and extents that overflow.
+void check_matrix(std::string_view function, std::string_view name, const void* data, std::size_t element,
+                  std::ptrdiff_t rows, std::ptrdiff_t cols, std::ptrdiff_t row_stride, std::ptrdiff_t col_stride);
+void check_image(std::string_view function, std::string_view name, const void* data, std::size_t element,
+                 std::ptrdiff_t width, std::ptrdiff_t height, std::ptrdiff_t channels, std::ptrdiff_t row_stride);
+void check_output(std::string_view function, std::string_view name, const Lattice& output);
+void check_apart(std::string_view function, std::string_view output_name, const Lattice& output,
+                 std::string_view input_name, const Lattice& input);
+
+// The lattice of a view that passed check_matrix or check_image. A row of an image is one long element of it.
+template <class T>
+Lattice lattice(MatrixView<T> view) {
+  constexpr std::ptrdiff_t size = sizeof(T);
+  return {view.data, view.rows, view.cols, view.row_stride * size, view.col_stride * size, size};
+}
+
+template <class T>
+Lattice lattice(ImageView<T> view) {
+  constexpr std::ptrdiff_t size = sizeof(T);
+  const std::ptrdiff_t row = view.width * view.channels * size;
+  return {view.data, view.height, row > 0 ? 1 : 0, view.row_stride * size, 0, row};
+}
+
+// A view that the kernel reads or writes: data not null unless it is empty, no negative size, no extent that overflows.
+template <class T>
+void check_matrix(std::string_view function, std::string_view name, MatrixView<T> view) {
+  check_matrix(function, name, view.data, sizeof(T), view.rows, view.cols, view.row_stride, view.col_stride);
+}
+
+template <class T>
+void check_image(std::string_view function, std::string_view name, ImageView<T> view) {
+  check_image(function, name, view.data, sizeof(T), view.width, view.height, view.channels, view.row_stride);
+}
+
+// A checked view that the kernel writes: no element twice.
+template <class View>
+void check_output(std::string_view function, std::string_view name, View output) {
+  check_output(function, name, lattice(output));
+}
+
+// Two checked views: no byte in both.
+template <class Output, class Input>
+void check_apart(std::string_view function, std::string_view output_name, Output output, std::string_view input_name,
+                 Input input) {
+  check_apart(function, output_name, lattice(output), input_name, lattice(input));
+}
+
+}  // namespace speedwell::runtime
