@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/files.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace speedwell::bench {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+[[noreturn]] void fail(std::string_view doing, const fs::path& path) {
+  throw std::system_error(errno, std::generic_category(), "cannot " + std::string(doing) + " " + path.string());
+}
+
+class File {
+ public:
+  File(const fs::path& path, int flags, mode_t mode = 0666) : file_(::open(path.c_str(), flags | O_CLOEXEC, mode)) {}
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  ~File() {
+    if (file_ >= 0) ::close(file_);
+  }
+  int get() const { return file_; }
+  // Some file systems report a failed write only here.
+  bool close() { return ::close(std::exchange(file_, -1)) == 0; }
+
+ private:
+  int file_;
+};
+
+// Where the file itself is, through symbolic links, also if it isn't there yet.
+fs::path behind_links(const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::is_symlink(fs::symlink_status(path, ignored))) return path;
+  return fs::weakly_canonical(path);
+}
+
+// The process's number keeps two writers of one file apart.
+fs::path temporary_beside(const fs::path& path) {
+  fs::path temporary = path;
+  temporary += ".tmp" + std::to_string(::getpid());
+  return temporary;
+}
+
+fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
+
+}  // namespace
+
+void write_all(int file, std::string_view bytes, const fs::path& path) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(file, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail("write", path);
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+void sync_folder(const fs::path& folder) {
+  const File file(folder, O_RDONLY | O_DIRECTORY);
+  // Some file systems can't sync a folder (EINVAL); there is nothing better to do then.
+  if (file.get() < 0 || (::fsync(file.get()) != 0 && errno != EINVAL)) fail("sync the folder", folder);
+}
+
+void write_file_atomically(const fs::path& path, std::string_view bytes) {
+  const fs::path real = behind_links(path);
+  struct stat status = {};
+  const bool exists = ::stat(real.c_str(), &status) == 0;
+  if (exists && S_ISDIR(status.st_mode)) {
+    errno = EISDIR;
+    fail("write", path);
+  }
+  if (exists && !S_ISREG(status.st_mode)) {
+    const File file(real, O_WRONLY);
+    if (file.get() < 0) fail("write", path);
+    write_all(file.get(), bytes, path);
+    return;
+  }
+  const fs::path temporary = temporary_beside(real);
+  File file(temporary, O_WRONLY | O_CREAT | O_TRUNC);
+  if (file.get() < 0) fail("write", path);
+  try {
+    if (exists) ::fchmod(file.get(), status.st_mode & 07777);  // a best effort: the bytes matter more than the mode
+    write_all(file.get(), bytes, path);
+    if (::fsync(file.get()) != 0 || !file.close() || ::rename(temporary.c_str(), real.c_str()) != 0) {
+      fail("write", path);
+    }
+  } catch (...) {
+    ::unlink(temporary.c_str());
+    throw;
+  }
+  sync_folder(folder_of(real));
+}
+
+void link_atomically(const fs::path& link, const fs::path& target) {
+  const fs::path temporary = temporary_beside(link);
+  ::unlink(temporary.c_str());
+  if (::symlink(target.c_str(), temporary.c_str()) != 0) fail("make the link", link);
+  if (::rename(temporary.c_str(), link.c_str()) != 0) {
+    const int error = errno;
+    ::unlink(temporary.c_str());
+    errno = error;
+    fail("make the link", link);
+  }
+}
+
+std::string read_file(const fs::path& path, std::size_t most_bytes) {
+  const File file(path, O_RDONLY);
+  struct stat status = {};
+  if (file.get() < 0 || ::fstat(file.get(), &status) != 0) fail("read", path);
+  std::string bytes;
+  if (S_ISREG(status.st_mode)) bytes.reserve(std::min(static_cast<std::size_t>(status.st_size), most_bytes));
+  char buffer[65536];
+  for (;;) {
+    const ssize_t got = ::read(file.get(), buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail("read", path);
+    if (got == 0) return bytes;
+    if (bytes.size() + static_cast<std::size_t>(got) > most_bytes) {
+      throw std::system_error(
+          EFBIG, std::generic_category(),
+          "cannot read " + path.string() + ": expected at most " + std::to_string(most_bytes) + " bytes");
+    }
+    bytes.append(buffer, static_cast<std::size_t>(got));
+  }
+}
+
+}  // namespace speedwell::bench

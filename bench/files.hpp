@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Files that are there whole or not at all.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace speedwell::bench {
+
+// Replaces `path` by `bytes`: writes a temporary file beside it, makes it durable, and renames it. On failure throws
+// std::system_error that names the path, and what was there before is untouched. A symbolic link is followed; what
+// isn't a regular file (a pipe, a device) is written straight to.
+void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
+
+// Makes `link` a symbolic link to `target`, replacing one that is there. Throws std::system_error.
+void link_atomically(const std::filesystem::path& link, const std::filesystem::path& target);
+
+// The file's bytes. Throws std::system_error that names the path, also when it is longer than `most_bytes`.
+std::string read_file(const std::filesystem::path& path, std::size_t most_bytes);
+
+// Writes all of `bytes` to an open file. Throws std::system_error that names `path`.
+void write_all(int file, std::string_view bytes, const std::filesystem::path& path);
+
+// Makes the names in the folder durable.
+void sync_folder(const std::filesystem::path& folder);
+
+}  // namespace speedwell::bench
