@@ -26,4 +26,24 @@ bool is_built(const Backend& backend) {
   return std::visit([](auto model) { return runtime::built<decltype(model)>; }, backend);
 }
 
+namespace runtime {
+
+std::vector<Backend> built_backends() {
+  std::vector<Backend> backends{Automatic{}, Sequential{}, Threads{}, OpenMp{}, Tbb{}};
+  std::erase_if(backends, [](const Backend& backend) { return !is_built(backend); });
+  return backends;
+}
+
+std::string built_names() {
+  const std::vector<Backend> backends = built_backends();
+  std::string names;
+  for (std::size_t i = 0; i < backends.size(); ++i) {
+    if (i > 0) names += i + 1 < backends.size() ? ", " : " or ";
+    names += name(backends[i]);
+  }
+  return names;
+}
+
+}  // namespace runtime
+
 }  // namespace speedwell

@@ -11,6 +11,7 @@
 #include <speedwell/backend.hpp>
 
 #include "runtime/built.hpp"
+#include "runtime/process.hpp"
 
 namespace speedwell::runtime {
 
@@ -27,6 +28,7 @@ struct Choice {
   Model model;
   int threads = 1;
   std::string_view reason;  // static storage
+  bool exact = false;       // a number that the caller gave: used also beyond what other calls leave of the machine
 
   // Never more threads than there are blocks of work.
   void limit_threads(std::ptrdiff_t blocks);
@@ -56,18 +58,32 @@ class Participants {
   std::atomic<int> count_ = 0;
 };
 
+// While it lives, the call's threads count against the process-wide budget; a call that left the number open gets what
+// others leave of it.
+class Admission {
+ public:
+  explicit Admission(const Choice& choice);
+  const Choice& choice() const { return choice_; }
+
+ private:
+  Choice choice_;
+  ThreadBudget budget_;
+};
+
 // For last_run(), on the calling thread.
 void record_run(const Choice& choice, const Participants& participants);
 
-// Calls `on(model)` with the chosen model as its own type, only for models that were built, and records what ran.
+// Calls `on(model)` with the chosen model as its own type, only for models that were built, and records what ran. The
+// model may have fewer threads than the choice, or be Sequential, when other calls have the cores.
 template <class On>
 void run_on(const Choice& choice, const Participants& participants, On&& on) {
+  const Admission admission(choice);
   std::visit(
       [&](auto model) {
         if constexpr (built<decltype(model)>) on(model);
       },
-      choice.model);
-  record_run(choice, participants);
+      admission.choice().model);
+  record_run(admission.choice(), participants);
 }
 
 }  // namespace speedwell::runtime

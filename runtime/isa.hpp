@@ -13,12 +13,20 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include <speedwell/machine.hpp>
 
 namespace speedwell::runtime {
 
 // The instruction set in use: SPEEDWELL_ISA if set, else the best trusted one this CPU has.
+// Throws InvalidArgument, at each call, if SPEEDWELL_ISA isn't one of those available.
 Isa current_isa();
+
+// Those that both this CPU and this build have, in rising order.
+std::vector<Isa> available_isas();
+
+// The best of them that is trusted: that the tests have executed on real hardware.
+Isa best_isa(const std::vector<Isa>& available);
 
 }  // namespace speedwell::runtime

@@ -2,11 +2,12 @@
 // A task arena of exactly as many slots as a call asks for, kept between calls.
 #pragma once
 
-#include <speedwell/backend.hpp>
+#include <tbb/task_arena.h>
 
 #include <memory>
+#include <utility>
 
-#include <tbb/task_arena.h>
+#include <speedwell/backend.hpp>
 
 namespace speedwell::runtime {
 
@@ -24,10 +25,11 @@ class TbbArena {
     arena().execute(std::forward<Function>(function));
   }
 
+  struct Kept;  // an arena and its place in the list
+
  private:
   tbb::task_arena& arena();
 
-  struct Kept;
   std::unique_ptr<Kept> kept_;
 };
 

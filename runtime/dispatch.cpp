@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/dispatch.hpp"
+
+#include <algorithm>
+#include <climits>
+#include <string>
+
+#include <speedwell/error.hpp>
+#include <speedwell/machine.hpp>
+#include <speedwell/runtime.hpp>
+
+#include "runtime/environment.hpp"
+#include "runtime/message.hpp"
+#include "runtime/models.hpp"
+#include "runtime/thread_pool.hpp"
+
+namespace speedwell {
+
+namespace runtime {
+
+namespace {
+
+// The estimate behind Automatic. Sequential time is at least flops / core_flops and at least bytes / core_bytes, the
+// speed of one fast core: an underestimate of the time keeps a call sequential, which is the safe mistake.
+constexpr double core_flops = 1e11;  // per second: 2 FMA units x 8 floats x 2 operations x 3 GHz
+constexpr double core_bytes = 2e10;  // per second: one core seldom draws more from memory
+// Waking sleeping workers and waiting for the last of them takes 5 to 20 us. With p threads a call takes T / p + F, so
+// that two threads gain as soon as T > 2 F.
+constexpr double fork_join = 20e-6;
+
+double sequential_seconds(Work work) { return std::max(work.flops / core_flops, work.bytes / core_bytes); }
+
+thread_local constinit LastRun last;
+
+// Why a call that could be parallel mustn't be; empty if it may.
+std::string_view reason_against_threads() {
+  if (in_forked_child()) return "sequential in a forked child";
+  if (inside_thread_pool()) return "sequential inside a thread of Speedwell's pool";
+  if constexpr (built<OpenMp>) {
+    if (inside_openmp_region()) return "sequential inside an OpenMP parallel region";
+  }
+  if constexpr (built<Tbb>) {
+    if (inside_tbb_task()) return "sequential inside a oneTBB task";
+  }
+  return {};
+}
+
+[[noreturn]] void reject_threads(std::string_view model, int threads) {
+  throw InvalidArgument("backend " + std::string(model) + ": threads is " + std::to_string(threads) +
+                        ", expected 1 to " + std::to_string(max_threads) + ", or 0 for every allowed core");
+}
+
+[[noreturn, maybe_unused]] void reject_unbuilt(std::string_view model) {
+  throw InvalidArgument("backend " + std::string(model) + " is not in this build, expected " + built_names());
+}
+
+struct Resolve {
+  std::string_view reason;  // for a number of threads that the caller left open
+
+  Choice operator()(Automatic) const { return {Sequential{}, 1, reason}; }
+  Choice operator()(Sequential) const { return {Sequential{}, 1, "as asked"}; }
+
+  template <class Parallel>
+  Choice operator()(Parallel model) const {
+    if constexpr (!built<Parallel>) {
+      reject_unbuilt(Parallel::name);
+    } else {
+      if (model.threads < 0 || model.threads > max_threads) reject_threads(Parallel::name, model.threads);
+      const bool exact = model.threads > 0;
+      if (!exact) model.threads = machine().default_threads;
+      if (const std::string_view against = reason_against_threads(); !against.empty()) {
+        return {Sequential{}, 1, against};
+      }
+      return {model, model.threads, exact ? "as asked" : reason, exact};
+    }
+  }
+};
+
+Choice choose_automatically(Work work) {
+  if (const auto backend = environment_backend(); backend && !std::holds_alternative<Automatic>(*backend)) {
+    return std::visit(Resolve{"SPEEDWELL_BACKEND"}, *backend);
+  }
+  if (sequential_seconds(work) < 2 * fork_join) return {Sequential{}, 1, "too small to pay for a fork-join"};
+  if (machine().default_threads == 1) return {Sequential{}, 1, "one core allowed"};
+  return Resolve{"large enough for every allowed core"}(Threads{});
+}
+
+void set_threads(Choice& choice, int threads, std::string_view reason) {
+  choice.threads = threads;
+  choice.reason = reason;
+  std::visit(
+      [&](auto& model) {
+        if constexpr (requires { model.threads; }) model.threads = threads;
+      },
+      choice.model);
+}
+
+}  // namespace
+
+void Choice::limit_threads(std::ptrdiff_t blocks) {
+  if (threads > blocks && threads > 1) {
+    set_threads(*this, static_cast<int>(std::max<std::ptrdiff_t>(blocks, 1)), "as many threads as blocks of work");
+  }
+}
+
+Choice choose(const Backend& backend, Work work) {
+  environment_verbose();  // an invalid value is an error of every call
+  if (std::holds_alternative<Automatic>(backend)) return choose_automatically(work);
+  return std::visit(Resolve{"every allowed core"}, backend);
+}
+
+Admission::Admission(const Choice& choice)
+    : choice_(choice),
+      budget_(choice.threads - 1, choice.exact || choice.threads == 1 ? INT_MAX : machine().default_threads - 1) {
+  if (budget_.taken() < choice.threads - 1) {
+    if (budget_.taken() == 0) choice_.model = Sequential{};
+    set_threads(choice_, budget_.taken() + 1, "other calls of this process are using the cores");
+  }
+  if (choice_.threads > 1) note_parallel_use();
+  if constexpr (built<OpenMp>) {
+    if (std::holds_alternative<OpenMp>(choice_.model)) note_openmp_team();
+  }
+}
+
+namespace {
+
+// Ids from blocks of 2^32, one block a thread, so that making one touches nothing shared.
+unsigned long long next_call() {
+  static constinit std::atomic<unsigned long long> threads = 0;
+  thread_local unsigned long long id = (threads.fetch_add(1, std::memory_order_relaxed) + 1) << 32;
+  return ++id;
+}
+
+}  // namespace
+
+Participants::Participants() : call_(next_call()) {}
+
+void record_run(const Choice& choice, const Participants& participants) {
+  last = {std::visit([](auto model) { return decltype(model)::name; }, choice.model), participants.count(),
+          participants.count() < choice.threads ? "fewer threads came than were called" : choice.reason};
+  if (wants_message(MessageLevel::choice)) {
+    message(MessageLevel::choice, std::string(last.backend) + ", threads: " + std::to_string(last.threads) + " (" +
+                                      std::string(last.reason) + ")");
+  }
+}
+
+}  // namespace runtime
+
+LastRun last_run() { return runtime::last; }
+
+}  // namespace speedwell

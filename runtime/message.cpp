@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/message.hpp"
+
+#include <atomic>
+#include <cstdio>
+
+#include <speedwell/error.hpp>
+
+#include "runtime/environment.hpp"
+
+namespace speedwell {
+
+namespace {
+
+constinit std::atomic<MessageHandler> handler = nullptr;
+
+// The level of SPEEDWELL_VERBOSE. A bad value is an error of the calls that choose; a message isn't the place for it.
+int verbose() noexcept {
+  static const int level = [] {
+    try {
+      return runtime::environment_verbose();
+    } catch (...) {
+      return 0;
+    }
+  }();
+  return level;
+}
+
+}  // namespace
+
+void set_message_handler(MessageHandler new_handler) { handler.store(new_handler, std::memory_order_release); }
+
+namespace runtime {
+
+bool wants_message(MessageLevel level) noexcept {
+  return handler.load(std::memory_order_relaxed) != nullptr || verbose() >= static_cast<int>(level);
+}
+
+void message(MessageLevel level, std::string_view text) noexcept {
+  if (const MessageHandler to = handler.load(std::memory_order_acquire); to != nullptr) to(level, text);
+  if (verbose() >= static_cast<int>(level)) {
+    std::fprintf(stderr, "speedwell: %.*s\n", static_cast<int>(text.size()), text.data());
+  }
+}
+
+}  // namespace runtime
+}  // namespace speedwell

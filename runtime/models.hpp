@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the runtime needs to ask of OpenMP and oneTBB. Each function is defined in the file that is built with its model
+// (openmp.cpp, tbb_arena.cpp): call it under `if constexpr (built<...>)`.
+#pragma once
+
+namespace speedwell::runtime {
+
+// Whether the calling thread is inside an active OpenMP parallel region.
+bool inside_openmp_region();
+
+// Notes that the calling thread is about to run an OpenMP region of ours, with a team that stays when it ends.
+void note_openmp_team();
+
+// Ends the OpenMP threads that wait for the calling thread's next region, if regions of ours made them. A child forked
+// while they exist would hang in its first region: libgomp would wait for threads that the child doesn't have.
+void release_openmp_threads();
+
+// Whether the calling thread is running a oneTBB task.
+bool inside_tbb_task();
+
+// Drops the kept arenas.
+void drop_tbb_arenas();
+
+}  // namespace speedwell::runtime

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/process.hpp"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <atomic>
+
+#include "runtime/built.hpp"
+#include "runtime/models.hpp"
+#include "runtime/thread_pool.hpp"
+
+namespace speedwell::runtime {
+
+namespace {
+
+struct Process {
+  std::mutex lock;
+  std::atomic<bool> parallel_used = false;
+  std::atomic<bool> forked = false;
+  std::atomic<int> threads_in_use = 0;
+};
+
+constinit Process process;
+
+void before_fork() {
+  // Before the lock: giving threads back waits for them.
+  if constexpr (built<OpenMp>) release_openmp_threads();
+  process.lock.lock();
+}
+
+void after_fork_in_parent() { process.lock.unlock(); }
+
+void after_fork_in_child() {
+  if (process.parallel_used.load(std::memory_order_relaxed)) {
+    process.forked.store(true, std::memory_order_relaxed);
+    process.threads_in_use.store(0, std::memory_order_relaxed);
+    abandon_workers();
+  }
+  process.lock.unlock();
+}
+
+}  // namespace
+
+std::mutex& process_lock() { return process.lock; }
+
+void watch_forks() {
+  static const int registered = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+  static_cast<void>(registered);
+}
+
+void note_parallel_use() noexcept {
+  // Reading first keeps the line shared among cores once it is set.
+  if (process.parallel_used.load(std::memory_order_relaxed)) return;
+  watch_forks();
+  process.parallel_used.store(true, std::memory_order_relaxed);
+}
+
+bool in_forked_child() noexcept { return process.forked.load(std::memory_order_relaxed); }
+
+ThreadBudget::ThreadBudget(int wanted, int limit) noexcept : taken_(0) {
+  int in_use = process.threads_in_use.load(std::memory_order_relaxed);
+  do {
+    taken_ = std::max(0, std::min(wanted, limit - in_use));
+    if (taken_ == 0) return;
+  } while (!process.threads_in_use.compare_exchange_weak(in_use, in_use + taken_, std::memory_order_relaxed));
+}
+
+ThreadBudget::~ThreadBudget() {
+  if (taken_ > 0) process.threads_in_use.fetch_sub(taken_, std::memory_order_relaxed);
+}
+
+int ThreadBudget::in_use() noexcept { return process.threads_in_use.load(std::memory_order_relaxed); }
+
+}  // namespace speedwell::runtime

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <speedwell/runtime.hpp>
+
+#include "runtime/built.hpp"
+#include "runtime/models.hpp"
+#include "runtime/thread_pool.hpp"
+#include "runtime/workspace.hpp"
+
+namespace speedwell {
+
+std::string_view version() { return SPEEDWELL_VERSION; }
+
+void shutdown() {
+  runtime::thread_pool().shutdown();
+  if constexpr (runtime::built<OpenMp>) runtime::release_openmp_threads();
+  if constexpr (runtime::built<Tbb>) runtime::drop_tbb_arenas();
+  runtime::free_workspaces();
+}
+
+}  // namespace speedwell

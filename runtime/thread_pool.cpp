@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/thread_pool.hpp"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <string>
+#include <system_error>
+#include <thread>
+
+#include <speedwell/backend.hpp>
+#include <speedwell/machine.hpp>
+
+#include "runtime/message.hpp"
+#include "runtime/process.hpp"
+
+namespace speedwell::runtime {
+
+namespace {
+
+// x86 has had 64-byte lines throughout and fetches them in pairs; 128 also is the line of some ARM processors.
+constexpr std::size_t apart = 128;
+
+// How long a thread looks before it sleeps: about as long as going to sleep and being woken takes (5 to 50 us), so that
+// it never costs more than twice the better choice. A pause is 40 to 140 cycles on processors since 2015.
+constexpr int spins = 1000;
+constexpr int yields = 16;
+
+void pause() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("isb");
+#endif
+}
+
+// Returns once `word` isn't `old`.
+void wait_while(const std::atomic<int>& word, int old, bool may_spin) {
+  if (may_spin) {
+    for (int i = 0; i < spins; ++i) {
+      if (word.load(std::memory_order_acquire) != old) return;
+      pause();
+    }
+    for (int i = 0; i < yields; ++i) {
+      if (word.load(std::memory_order_acquire) != old) return;
+      std::this_thread::yield();
+    }
+  }
+  word.wait(old, std::memory_order_acquire);
+}
+
+// The units begin..end-1 that a thread has yet to do, in one word. Its owner takes from the front, one by one; others
+// take the back half.
+class alignas(apart) Range {
+ public:
+  void set(std::uint32_t begin, std::uint32_t end) { word_.store(pack(begin, end), std::memory_order_relaxed); }
+
+  bool take(std::uint32_t& unit) {
+    std::uint64_t word = word_.load(std::memory_order_relaxed);
+    while (begin_of(word) < end_of(word)) {
+      if (word_.compare_exchange_weak(word, pack(begin_of(word) + 1, end_of(word)), std::memory_order_relaxed)) {
+        unit = begin_of(word);
+        return true;
+      }
+    }
+    return false;
+  }
+
+  // Moves half of what is left, rounded up, into `thief`, which is empty.
+  bool steal_into(Range& thief) {
+    std::uint64_t word = word_.load(std::memory_order_relaxed);
+    while (begin_of(word) < end_of(word)) {
+      const std::uint32_t middle = begin_of(word) + (end_of(word) - begin_of(word)) / 2;
+      if (word_.compare_exchange_weak(word, pack(begin_of(word), middle), std::memory_order_relaxed)) {
+        thief.set(middle, end_of(word));
+        return true;
+      }
+    }
+    return false;
+  }
+
+ private:
+  static std::uint64_t pack(std::uint32_t begin, std::uint32_t end) { return std::uint64_t{end} << 32 | begin; }
+  static std::uint32_t begin_of(std::uint64_t word) { return static_cast<std::uint32_t>(word); }
+  static std::uint32_t end_of(std::uint64_t word) { return static_cast<std::uint32_t>(word >> 32); }
+
+  std::atomic<std::uint64_t> word_ = 0;
+};
+
+struct Worker;
+
+// One parallel_for, on its caller's stack.
+class Job {
+ public:
+  Job(std::ptrdiff_t count, void (*body)(void* context, std::ptrdiff_t i), void* context)
+      : body_(body),
+        context_(context),
+        count_(count),
+        unit_((count - 1) / UINT32_MAX + 1),
+        units_(static_cast<std::uint32_t>((count - 1) / unit_ + 1)) {}
+
+  // Runs it on up to `threads` threads, the calling one among them, and returns when all are through.
+  void run(int threads);
+
+  // What the thread at `place` does. Place 0 is the caller's.
+  void work(int place);
+
+  // Wakes the two workers below `place` in a binary tree: waking one costs a system call, so the waking is shared too.
+  void wake_below(int place);
+
+  bool may_spin() const { return may_spin_; }
+  const std::exception_ptr& exception() const { return exception_; }
+
+ private:
+  void lease_workers(int wanted);
+  void give_workers_back();
+  std::uint32_t share_begin(int place) const {
+    return static_cast<std::uint32_t>(std::uint64_t{units_} * static_cast<unsigned>(place) /
+                                      static_cast<unsigned>(threads_));
+  }
+  void run_unit(std::uint32_t unit) noexcept;
+  bool steal(int place);
+
+  void (*body_)(void* context, std::ptrdiff_t i);
+  void* context_;
+  std::ptrdiff_t count_;
+  std::ptrdiff_t unit_;  // indices that are handed out together: 1, unless there are more than a Range can hold
+  std::uint32_t units_;
+  int threads_ = 1;
+  bool may_spin_ = false;
+  std::atomic<bool> stopped_ = false;
+  std::atomic<bool> failed_ = false;
+  std::exception_ptr exception_;  // written by the one thread that set failed_
+  Range callers_range_;
+  // By place, for those in use; the rest stays uninitialised.
+  Range* ranges_[max_threads];
+  Worker* workers_[max_threads];
+};
+
+struct alignas(apart) Worker {
+  enum State { idle, working, ending };
+  // The worker waits while `idle`, its caller while `working`: never both, so one notification is enough.
+  std::atomic<int> state = idle;
+  Job* job = nullptr;
+  int place = 0;
+  bool may_spin = false;  // when it is through with its job
+  Worker* next_idle = nullptr;
+  Worker* next = nullptr;  // in the list of all
+  std::thread thread;
+  Range range;
+
+  void serve();
+};
+
+struct Pool {
+  Worker* idle = nullptr;
+  Worker* all = nullptr;
+  Worker* abandoned = nullptr;  // the parent's, in a forked child: kept so that their memory isn't lost sight of
+};
+
+constinit Pool pool;  // guarded by process_lock()
+
+thread_local constinit bool inside = false;
+
+void Job::run_unit(std::uint32_t unit) noexcept {
+  const std::ptrdiff_t begin = static_cast<std::ptrdiff_t>(unit) * unit_;
+  const std::ptrdiff_t end = std::min(count_, begin + unit_);
+  try {
+    for (std::ptrdiff_t i = begin; i < end; ++i) {
+      if (stopped_.load(std::memory_order_relaxed)) return;
+      body_(context_, i);
+    }
+  } catch (...) {
+    if (!failed_.exchange(true, std::memory_order_relaxed)) exception_ = std::current_exception();
+    stopped_.store(true, std::memory_order_relaxed);
+  }
+}
+
+// Looks at the others' ranges once round, beginning with the neighbour: each thief begins elsewhere.
+bool Job::steal(int place) {
+  for (int i = 1; i < threads_; ++i) {
+    const int victim = place + i < threads_ ? place + i : place + i - threads_;
+    if (ranges_[victim]->steal_into(*ranges_[place])) return true;
+  }
+  return false;
+}
+
+void Job::work(int place) {
+  // Each place's first unit is its own: it isn't in any range, so that every thread takes part however late it comes.
+  if (const std::uint32_t first = share_begin(place); first < share_begin(place + 1)) run_unit(first);
+  Range& own = *ranges_[place];
+  do {
+    std::uint32_t unit;
+    while (!stopped_.load(std::memory_order_relaxed) && own.take(unit)) run_unit(unit);
+  } while (!stopped_.load(std::memory_order_relaxed) && steal(place));
+}
+
+void Job::wake_below(int place) {
+  for (int child = 2 * place + 1; child <= 2 * place + 2 && child < threads_; ++child) {
+    workers_[child]->state.notify_one();
+  }
+}
+
+void Worker::serve() {
+  inside = true;
+  pthread_setname_np(pthread_self(), "speedwell");
+  while (true) {
+    wait_while(state, idle, may_spin);
+    if (state.load(std::memory_order_acquire) == ending) return;
+    job->wake_below(place);
+    job->work(place);
+    may_spin = job->may_spin();
+    // The job is gone once its caller sees this; the worker itself stays.
+    state.store(idle, std::memory_order_release);
+    state.notify_one();
+  }
+}
+
+// Threads that the library makes leave signals to the program's own; those that tell of an error in the thread itself,
+// and the profiler's, are theirs.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t mask;
+    sigfillset(&mask);
+    for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT, SIGPROF}) sigdelset(&mask, own);
+    pthread_sigmask(SIG_BLOCK, &mask, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
+// A started worker that is in no list yet; nullptr if none can be had.
+Worker* start_worker() {
+  const SignalsBlocked blocked;
+  Worker* worker = nullptr;
+  try {
+    worker = new Worker;
+    worker->thread = std::thread([worker] { worker->serve(); });
+    return worker;
+  } catch (const std::exception& error) {
+    delete worker;
+    if (wants_message(MessageLevel::warning)) {
+      message(MessageLevel::warning, std::string("can't make a thread (") + error.what() + "): running with fewer");
+    }
+    return nullptr;
+  }
+}
+
+// How many threads can run at the same time.
+int parallel_cpus() {
+  static const int cpus = [] {
+    const Machine& here = machine();
+    const int allowed = static_cast<int>(here.allowed_cpus.size());
+    return here.quota_cpus > 0 ? std::min(allowed, static_cast<int>(here.quota_cpus) + 1) : allowed;
+  }();
+  return cpus;
+}
+
+// Marks the calling thread as inside a parallel_for.
+class Inside {
+ public:
+  Inside() : before_(inside) { inside = true; }
+  ~Inside() { inside = before_; }
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+
+ private:
+  bool before_;
+};
+
+void Job::lease_workers(int wanted) {
+  {
+    const std::lock_guard lock(process_lock());
+    while (threads_ < wanted && pool.idle != nullptr) {
+      workers_[threads_++] = pool.idle;
+      pool.idle = pool.idle->next_idle;
+    }
+  }
+  while (threads_ < wanted) {
+    Worker* worker = start_worker();
+    if (worker == nullptr) break;
+    workers_[threads_++] = worker;
+    const std::lock_guard lock(process_lock());
+    worker->next = pool.all;
+    pool.all = worker;
+  }
+}
+
+void Job::give_workers_back() {
+  const std::lock_guard lock(process_lock());
+  // The last place's goes in first, so that the next call finds the same workers at the same places, with warm caches.
+  for (int place = threads_ - 1; place >= 1; --place) {
+    workers_[place]->next_idle = pool.idle;
+    pool.idle = workers_[place];
+  }
+}
+
+void Job::run(int threads) {
+  lease_workers(threads);
+  // Counting all that the library runs: a thread that spins while others wait for its core only delays them.
+  may_spin_ = std::max(threads_, ThreadBudget::in_use() + 1) <= parallel_cpus();
+
+  ranges_[0] = &callers_range_;
+  for (int place = 1; place < threads_; ++place) ranges_[place] = &workers_[place]->range;
+  for (int place = 0; place < threads_; ++place) {
+    const std::uint32_t end = share_begin(place + 1);
+    ranges_[place]->set(std::min(share_begin(place) + 1, end), end);
+  }
+  for (int place = 1; place < threads_; ++place) {
+    Worker& worker = *workers_[place];
+    worker.job = this;
+    worker.place = place;
+    worker.state.store(Worker::working, std::memory_order_release);
+  }
+  {
+    const Inside now;
+    wake_below(0);
+    work(0);
+  }
+  for (int place = 1; place < threads_; ++place) wait_while(workers_[place]->state, Worker::working, may_spin_);
+  give_workers_back();
+}
+
+}  // namespace
+
+void ThreadPool::parallel_for(int threads, std::ptrdiff_t count, void (*body)(void* context, std::ptrdiff_t i),
+                              void* context) {
+  threads = static_cast<int>(std::min<std::ptrdiff_t>(std::min(threads, max_threads), count));
+  if (threads <= 1 || inside) {
+    const Inside now;
+    for (std::ptrdiff_t i = 0; i < count; ++i) body(context, i);
+    return;
+  }
+  note_parallel_use();
+  Job job(count, body, context);
+  job.run(threads);
+  if (job.exception()) std::rethrow_exception(job.exception());
+}
+
+void ThreadPool::shutdown() {
+  Worker* worker;
+  {
+    const std::lock_guard lock(process_lock());
+    worker = pool.all;
+    pool = Pool{.abandoned = pool.abandoned};
+  }
+  while (worker != nullptr) {
+    Worker* const next = worker->next;
+    worker->state.store(Worker::ending, std::memory_order_release);
+    worker->state.notify_one();
+    worker->thread.join();
+    delete worker;
+    worker = next;
+  }
+}
+
+ThreadPool& thread_pool() {
+  static constinit ThreadPool the_pool;
+  return the_pool;
+}
+
+bool inside_thread_pool() { return inside; }
+
+void abandon_workers() {
+  // A child of a child keeps the older list at the end of its own.
+  Worker** end = &pool.all;
+  while (*end != nullptr) end = &(*end)->next;
+  *end = pool.abandoned;
+  pool = Pool{.abandoned = pool.all};
+}
+
+}  // namespace speedwell::runtime

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/topology.hpp"
+
+#include <hwloc.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+#include <memory>
+#include <thread>
+
+namespace speedwell::runtime {
+
+namespace {
+
+struct DestroyTopology {
+  void operator()(hwloc_topology* topology) const { hwloc_topology_destroy(topology); }
+};
+using TopologyHandle = std::unique_ptr<hwloc_topology, DestroyTopology>;
+
+struct FreeBitmap {
+  void operator()(hwloc_bitmap_s* bitmap) const { hwloc_bitmap_free(bitmap); }
+};
+using Bitmap = std::unique_ptr<hwloc_bitmap_s, FreeBitmap>;
+
+TopologyHandle new_topology() {
+  hwloc_topology_t topology = nullptr;
+  if (hwloc_topology_init(&topology) != 0) return nullptr;
+  return TopologyHandle(topology);
+}
+
+// Drops what isn't among `cpus`. False if nothing would be left.
+bool restrict_to(hwloc_topology_t topology, const std::vector<int>& cpus) {
+  const Bitmap allowed(hwloc_bitmap_alloc());
+  if (!allowed) return false;
+  for (const int cpu : cpus) hwloc_bitmap_set(allowed.get(), static_cast<unsigned>(cpu));
+  return hwloc_topology_restrict(topology, allowed.get(), HWLOC_RESTRICT_FLAG_REMOVE_CPULESS) == 0;
+}
+
+// Where a core is looked for first: with the first core's last-level cache, then on its package, then elsewhere;
+// hwloc's own order, which follows the tree, within each.
+int distance_from_first(hwloc_obj_t core, hwloc_obj_t first_cache, hwloc_obj_t first_package) {
+  if (first_cache != nullptr && hwloc_bitmap_isincluded(core->cpuset, first_cache->cpuset)) return 0;
+  if (first_package != nullptr && hwloc_bitmap_isincluded(core->cpuset, first_package->cpuset)) return 1;
+  return 2;
+}
+
+std::vector<int> read_cores(hwloc_topology_t topology, hwloc_obj_t last_cache, hwloc_obj_t package) {
+  // Some virtual machines report no cores: each PU counts as one then.
+  const int core_depth = hwloc_get_type_or_below_depth(topology, HWLOC_OBJ_CORE);
+  const unsigned count = hwloc_get_nbobjs_by_depth(topology, core_depth);
+  struct Core {
+    int distance;
+    int cpu;
+  };
+  std::vector<Core> cores;
+  for (unsigned i = 0; i < count; ++i) {
+    const hwloc_obj_t core = hwloc_get_obj_by_depth(topology, core_depth, i);
+    cores.push_back({distance_from_first(core, last_cache, package), hwloc_bitmap_first(core->cpuset)});
+  }
+  std::ranges::stable_sort(cores, {}, &Core::distance);
+  std::vector<int> cpus;
+  for (const Core& core : cores) cpus.push_back(core.cpu);
+  return cpus;
+}
+
+Cache read_cache(hwloc_topology_t topology, hwloc_obj_t cache) {
+  const int cores = hwloc_get_nbobjs_inside_cpuset_by_type(topology, cache->cpuset, HWLOC_OBJ_CORE);
+  const int pus = hwloc_get_nbobjs_inside_cpuset_by_type(topology, cache->cpuset, HWLOC_OBJ_PU);
+  return {static_cast<int>(cache->attr->cache.depth), static_cast<std::size_t>(cache->attr->cache.size),
+          cache->attr->cache.linesize, cores > 0 ? cores : pus};
+}
+
+Topology describe(hwloc_topology_t topology) {
+  Topology found;
+  const hwloc_obj_t first_pu = hwloc_get_obj_by_type(topology, HWLOC_OBJ_PU, 0);
+  if (first_pu == nullptr) return found;
+  hwloc_obj_t last_cache = nullptr;
+  hwloc_obj_t package = nullptr;
+  for (hwloc_obj_t object = first_pu->parent; object != nullptr; object = object->parent) {
+    if (object->type == HWLOC_OBJ_PACKAGE) package = object;
+    if (!hwloc_obj_type_is_dcache(object->type)) continue;
+    found.caches.push_back(read_cache(topology, object));
+    last_cache = object;
+  }
+  if (package != nullptr) {
+    if (const char* model = hwloc_obj_get_info_by_name(package, "CPUModel")) found.cpu = model;
+  }
+  found.core_cpus = read_cores(topology, last_cache, package);
+  found.numa_nodes = std::max(1, hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_NUMANODE));
+  return found;
+}
+
+// What Linux itself calls the processor, where hwloc doesn't know.
+std::string cpu_from_proc() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    if (line.compare(0, 10, "model name") != 0) continue;
+    const std::size_t begin = line.find_first_not_of(" \t", line.find(':') + 1);
+    return begin == std::string::npos ? "" : line.substr(begin);
+  }
+  return "";
+}
+
+}  // namespace
+
+std::vector<int> allowed_cpus() {
+  // The kernel refuses a mask that is shorter than its own; grow until it fits.
+  std::vector<int> cpus;
+  for (int size = CPU_SETSIZE; size <= 1 << 20; size *= 2) {
+    const std::unique_ptr<cpu_set_t, void (*)(cpu_set_t*)> set(CPU_ALLOC(static_cast<std::size_t>(size)),
+                                                               [](cpu_set_t* mask) { CPU_FREE(mask); });
+    if (!set) break;
+    const std::size_t bytes = CPU_ALLOC_SIZE(static_cast<std::size_t>(size));
+    if (sched_getaffinity(0, bytes, set.get()) == 0) {
+      for (int cpu = 0; cpu < size; ++cpu) {
+        if (CPU_ISSET_S(static_cast<std::size_t>(cpu), bytes, set.get())) cpus.push_back(cpu);
+      }
+      break;
+    }
+    if (errno != EINVAL) break;
+  }
+  if (cpus.empty()) {
+    const int count = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    for (int cpu = 0; cpu < count; ++cpu) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
+Topology read_topology(const std::vector<int>& cpus) {
+  Topology found;
+  const TopologyHandle topology = new_topology();
+  // hwloc reads what the system says of all CPUs, without moving the calling thread about.
+  if (topology &&
+      hwloc_topology_set_flags(topology.get(),
+                               HWLOC_TOPOLOGY_FLAG_IS_THISSYSTEM | HWLOC_TOPOLOGY_FLAG_DONT_CHANGE_BINDING) == 0 &&
+      hwloc_topology_load(topology.get()) == 0 && restrict_to(topology.get(), cpus)) {
+    found = describe(topology.get());
+  }
+  if (found.core_cpus.empty()) found.core_cpus = cpus;
+  if (found.cpu.empty()) found.cpu = cpu_from_proc();
+  return found;
+}
+
+Topology synthetic_topology(const std::string& description, const std::vector<int>& cpus) {
+  const TopologyHandle topology = new_topology();
+  if (!topology || hwloc_topology_set_synthetic(topology.get(), description.c_str()) != 0 ||
+      hwloc_topology_load(topology.get()) != 0 || (!cpus.empty() && !restrict_to(topology.get(), cpus))) {
+    return {};
+  }
+  return describe(topology.get());
+}
+
+std::string topology_source() {
+  const unsigned version = hwloc_get_api_version();
+  return "hwloc " + std::to_string(version >> 16) + "." + std::to_string(version >> 8 & 0xff) + "." +
+         std::to_string(version & 0xff);
+}
+
+}  // namespace speedwell::runtime
