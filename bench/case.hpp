@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is measured: a case is one kernel on one type and size, a cell is a case on a backend with a thread count.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <speedwell/backend.hpp>
+
+namespace speedwell::bench {
+
+// One allocated instance of a case: inputs that never change, and outputs.
+class Workload {
+ public:
+  virtual ~Workload() = default;
+
+  // One call of the kernel.
+  virtual void run(const Backend& backend) = 0;
+
+  // Distinct threads that did some of the last run()'s work.
+  virtual int threads_used() const = 0;
+
+  // Overwrites output elements first, first + step, first + 2 step, ... with values that no right result has, so that a
+  // call that doesn't compute is found out.
+  virtual void spoil(std::size_t first, std::size_t step) = 0;
+
+  // Compares the output with an independent oracle: empty if it is right, else what differs. Takes time proportional to
+  // the inputs and outputs, not to the kernel's work.
+  virtual std::string verify() const = 0;
+
+  // Of the output's bits. The same from every backend and thread count, except for ceilings, whose output depends on
+  // the number of threads, and for peers, which round in their own order.
+  virtual std::uint64_t output_hash() const = 0;
+
+  // Of memory held.
+  virtual std::size_t bytes() const = 0;
+};
+
+struct Case {
+  std::string kernel;
+  std::string variant;
+  std::string size;
+  double flops = 0;       // operations of one call, of the kind `precision` says
+  double bytes = 0;       // compulsory traffic of one call: each input read once, each output written once
+  std::string precision;  // "f32", "f64" or "u8"
+  bool quick = false;     // in the quick suite
+
+  // Allocates, and fills with `threads` threads, each on a CPU of its own, so that on a machine with several memories
+  // the pages lie near the threads that will use them. The values don't depend on `threads`. Throws std::bad_alloc.
+  std::function<std::unique_ptr<Workload>(int threads)> make;
+
+  std::string name() const;  // kernel/variant/size
+};
+
+// Every case, in the order to list them. The same list in every process on this machine.
+const std::vector<Case>& cases();
+
+// The case of that name; nullptr if there is none.
+const Case* find_case(std::string_view name);
+
+// Whether `backend` (its name) can run it: ceilings exist on "sequential" and "threads" only, and a model that this
+// build lacks runs nothing.
+bool runs_on(const Case& which, std::string_view backend);
+
+// The names of the backends of this build, without "automatic": "sequential", "threads", ...
+std::vector<std::string> backend_names();
+
+// The thread counts to measure up to `most`: each up to 8, then 12, 16, 24, 32, 48, ..., and `most` itself.
+std::vector<int> thread_axis(int most);
+
+// kernel/variant/size/backend/threads
+std::string cell_name(const Case& which, std::string_view backend, int threads);
+
+}  // namespace speedwell::bench
