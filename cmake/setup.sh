@@ -137,10 +137,10 @@ setup_apt_install() {  # package...
 
 # What to do by hand, given the caller's `needed` and `optional`. Only packages that the build can't do without end it.
 setup_missing() {  # why
+  local all=("${needed[@]}" "${optional[@]}")
   if [ ${#needed[@]} -gt 0 ]; then
-    printf '%s: not found: %s; %s\n' "$setup_name" "${needed[*]} ${optional[*]}" "$1" >&2
-    printf 'By their names on Debian 12 and 13:\n  apt-get install --no-install-recommends %s\n' \
-      "${needed[*]} ${optional[*]}" >&2
+    printf '%s: not found: %s; %s\n' "$setup_name" "${all[*]}" "$1" >&2
+    printf 'By their names on Debian 12 and 13:\n  apt-get install --no-install-recommends %s\n' "${all[*]}" >&2
     exit 3
   fi
   printf '%s: going on without %s, to compare with (%s)\n' "$setup_name" "${optional[*]}" "$1" >&2
