@@ -30,20 +30,22 @@ std::string_view name(Border border);
 struct GaussianBlurOptions {
   double sigma = 1;    // standard deviation along x, in pixels
   double sigma_y = 0;  // along y; 0: the same as sigma
-  int width = 0;       // kernel width, odd; 0: from sigma, round(6 sigma + 1) | 1 for 8 bits, round(8 sigma + 1) | 1 for float
-  int height = 0;      // kernel height, odd; 0: from sigma_y by the same rule
+  int width =
+      0;  // kernel width, odd; 0: from sigma, round(6 sigma + 1) | 1 for 8 bits, round(8 sigma + 1) | 1 for float
+  int height = 0;  // kernel height, odd; 0: from sigma_y by the same rule
   Border border = Border::reflect_101;
   double border_value = 0;
   Backend backend = Automatic{};
 };
 
-// dst(x, y) = sum over i, j of g_x(i) g_y(j) src(x + i, y + j), g(i) proportional to exp(-i^2 / (2 sigma^2)) and summing
-// to one. Separable: rows first, then columns. Work O(width + height) a sample.
+// dst(x, y) = sum over i, j of g_x(i) g_y(j) src(x + i, y + j), g(i) proportional to exp(-i^2 / (2 sigma^2)) and
+// summing to one. Separable: columns first, then rows. Work O(width + height) a sample. A side is at most 4095.
 //
 // uint8_t: the weights of each direction are integers out of 256 that sum to exactly 256, rounded by carrying the
-// error from the edge to the centre, which takes the rest. The row pass keeps its sum exactly (16 bits), the column pass
-// adds exactly (32 bits) and rounds once, half up: (sum + 32768) >> 16. White stays white.
-// float: each pass is one chain from the first tap to the last, s = fma(w(i), x(i), s), begun from w(first) * x(first).
+// error from the edge to the centre, which takes the rest. Both sums are exact, and the result is rounded once, half
+// up: (sum + 32768) >> 16. White stays white. float: in each direction s = w(0) x(0), then s = fma(w(i), x(-i) + x(i),
+// s) for i = 1, 2, ... to the edge: a mirrored image gives the mirrored result. The weights are rounded to float. Under
+// a constant border, each column beyond the left and the right goes through the same operations.
 void gaussian_blur(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const GaussianBlurOptions& = {});
 void gaussian_blur(ImageView<const float> src, ImageView<float> dst, const GaussianBlurOptions& = {});
 
@@ -57,8 +59,8 @@ struct SobelOptions {
 
 // The 3x3 Sobel derivative: correlation with the outer product of (-1 0 1) in the direction of the derivative and
 // (1 2 1) across it; dx = dy = 1 takes (-1 0 1) in both. Work O(1) a sample.
-// uint8_t to int16_t: exact. float: rows first, then columns; differences as right - left, smoothing as
-// fma(2, middle, first + last).
+// uint8_t to int16_t: exact. float: columns first, then rows; differences as last - first, smoothing as
+// (middle + middle) + (first + last): the same bits on every instruction set.
 void sobel(ImageView<const std::uint8_t> src, ImageView<std::int16_t> dst, const SobelOptions& = {});
 void sobel(ImageView<const float> src, ImageView<float> dst, const SobelOptions& = {});
 
@@ -69,9 +71,9 @@ struct MedianBlurOptions {
   Backend backend = Automatic{};
 };
 
-// dst(x, y) = the median of the size x size window round (x, y). Exact. Work O(1) a sample: a network of 19 minimum and
-// maximum operations (Paeth, "Median Finding on a 3x3 Grid", Graphics Gems, 1990). In float, a window that holds a NaN
-// gives an unspecified element of the window.
+// dst(x, y) = the median of the size x size window round (x, y). Exact. Work O(1) a sample: 18 minimum and maximum
+// operations, of which the 6 that sort a column serve the three windows that hold it. In float, a window that holds a
+// NaN gives an unspecified element of the window.
 void median_blur(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const MedianBlurOptions& = {});
 void median_blur(ImageView<const float> src, ImageView<float> dst, const MedianBlurOptions& = {});
 
