@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <speedwell/matmul.hpp>
+
+#include <string>
+
+#include <speedwell/error.hpp>
+
+#include "kernels/matmul/matmul_blocking.hpp"
+#include "runtime/checks.hpp"
+#include "runtime/dispatch.hpp"
+
+namespace speedwell {
+
+namespace {
+
+template <class T>
+std::string shape_of(MatrixView<T> matrix) {
+  return std::to_string(matrix.rows) + " x " + std::to_string(matrix.cols);
+}
+
+template <class T>
+void check(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c) {
+  runtime::check_matrix("matmul", "a", a);
+  runtime::check_matrix("matmul", "b", b);
+  runtime::check_matrix("matmul", "c", c);
+  if (a.cols != b.rows) {
+    throw InvalidArgument("matmul: a is " + shape_of(a) + " and b is " + shape_of(b) +
+                          ", expected as many rows in b as columns in a");
+  }
+  if (c.rows != a.rows || c.cols != b.cols) {
+    throw InvalidArgument("matmul: c is " + shape_of(c) + ", expected " + std::to_string(a.rows) + " x " +
+                          std::to_string(b.cols) + " for a of " + shape_of(a) + " and b of " + shape_of(b));
+  }
+  runtime::check_output("matmul", "c", c);
+  runtime::check_apart("matmul", "c", c, "a", a);
+  runtime::check_apart("matmul", "c", c, "b", b);
+}
+
+template <class T>
+runtime::Work work_of(MatrixView<const T> a, MatrixView<const T> b) {
+  const auto m = static_cast<double>(a.rows);
+  const auto n = static_cast<double>(b.cols);
+  const auto k = static_cast<double>(a.cols);
+  return {2 * m * n * k, sizeof(T) * (m * k + k * n + 2 * m * n)};
+}
+
+template <class T>
+void multiply(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, const MatmulOptions& options) {
+  check(a, b, c);
+  runtime::Choice choice = runtime::choose(options.backend, work_of(a, b));
+  const MatmulBlocking<T> blocking(a, b, c, static_cast<T>(options.alpha), static_cast<T>(options.beta), choice);
+  runtime::run_on(choice, blocking.participants(), [&](auto model) { matmul_on(model, blocking); });
+}
+
+}  // namespace
+
+void matmul(MatrixView<const float> a, MatrixView<const float> b, MatrixView<float> c, const MatmulOptions& options) {
+  multiply(a, b, c, options);
+}
+
+void matmul(MatrixView<const double> a, MatrixView<const double> b, MatrixView<double> c,
+            const MatmulOptions& options) {
+  multiply(a, b, c, options);
+}
+
+}  // namespace speedwell
