@@ -1,0 +1,570 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/analysis/analysis.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "bench/analysis/case_study.hpp"
+#include "bench/analysis/words.hpp"
+#include "bench/journal.hpp"
+
+namespace speedwell::bench {
+
+using nlohmann::json;
+
+namespace analysis {
+
+namespace {
+
+// More cores that gain less than this aren't worth having.
+constexpr double worthwhile_gain = 0.02;
+
+// pyperf's limits for a warning.
+constexpr double unstable_deviation = 0.10;
+constexpr double extreme_distance = 0.50;
+constexpr double shortest_sample_ns = 1e6;
+
+// A journal is data from a file: a member that is missing or of another kind counts as not known.
+
+double number_in(const json& object, const char* key, double otherwise = 0) {
+  if (!object.is_object()) return otherwise;
+  const auto member = object.find(key);
+  return member != object.end() && member->is_number() ? member->get<double>() : otherwise;
+}
+
+int count_in(const json& object, const char* key, int otherwise = 0) {
+  const double value = number_in(object, key, otherwise);
+  return std::abs(value) < 1e9 ? static_cast<int>(value) : otherwise;
+}
+
+std::string text_in(const json& object, const char* key) {
+  if (!object.is_object()) return {};
+  const auto member = object.find(key);
+  return member != object.end() && member->is_string() ? member->get<std::string>() : std::string();
+}
+
+const json& member_of(const json& object, const char* key) {
+  static const json nothing;
+  if (!object.is_object()) return nothing;
+  const auto member = object.find(key);
+  return member != object.end() ? *member : nothing;
+}
+
+using Cells = std::map<std::string, Cell>;
+
+// The cells in the header's order, by name.
+struct Measured {
+  Cells cells;
+  std::vector<const Cell*> order;
+  int rounds = 0;
+};
+
+Measured measured_cells(const Journal& journal) {
+  Measured measured;
+  const json& declared = member_of(journal.header, "cells");
+  if (declared.is_array()) {
+    for (const json& each : declared) {
+      Cell cell{.name = text_in(each, "cell"),
+                .case_name = text_in(each, "case"),
+                .backend = text_in(each, "backend"),
+                .version = text_in(each, "version"),
+                .twin_of = text_in(each, "twin_of"),
+                .threads = count_in(each, "threads"),
+                .peer = member_of(each, "peer") == json(true),
+                .flops = number_in(each, "flops"),
+                .bytes = number_in(each, "bytes")};
+      if (cell.name.empty() || cell.case_name.empty() || cell.backend.empty() || cell.threads < 1) continue;
+      const auto [at, added] = measured.cells.emplace(cell.name, cell);
+      if (added) measured.order.push_back(&at->second);
+    }
+  }
+  for (const json& record : journal.records) {
+    const auto found = measured.cells.find(text_in(record, "cell"));
+    if (found == measured.cells.end()) continue;
+    Cell& cell = found->second;
+    const std::string kind = text_in(record, "kind");
+    if (kind == "sample") {
+      const double ns = number_in(record, "ns");
+      const int round = count_in(record, "round");
+      if (!std::isfinite(ns) || ns <= 0 || round < 1) continue;
+      cell.rounds[round].push_back(ns);
+      measured.rounds = std::max(measured.rounds, round);
+      const double whole = ns * number_in(record, "calls");
+      if (whole > 0) cell.shortest_ns = cell.shortest_ns > 0 ? std::min(cell.shortest_ns, whole) : whole;
+      cell.steal_ticks += number_in(record, "steal_ticks");
+      if (count_in(record, "threads_used", cell.threads) != cell.threads) ++cell.other_threads;
+    } else if (kind == "rejected") {
+      ++cell.rejected;
+    } else if (kind == "failed") {
+      const std::string reason = text_in(record, "reason");
+      cell.failure = reason.empty() ? "no reason given" : reason;
+    }
+  }
+  return measured;
+}
+
+std::vector<std::string> warnings_of(const Point& point, const std::vector<double>& samples) {
+  std::vector<std::string> warnings;
+  const Cell& cell = *point.cell;
+  if (point.samples < fewest_for_95_percent) {
+    warnings.push_back(fmt::format("few rounds: {}, so the interval is not 95 %", point.samples));
+  }
+  if (point.deviation >= unstable_deviation) {
+    warnings.push_back(fmt::format("unstable: the standard deviation is {:.0f} % of the mean", 100 * point.deviation));
+  }
+  double farthest = 0;
+  for (const double sample : samples) farthest = std::max(farthest, std::abs(sample / point.median_ns - 1));
+  if (farthest >= extreme_distance) {
+    warnings.push_back(fmt::format("extremes: up to {:.0f} % off the median", 100 * farthest));
+  }
+  if (cell.shortest_ns > 0 && cell.shortest_ns < shortest_sample_ns) {
+    warnings.push_back(fmt::format("short: a sample lasts {}", duration(cell.shortest_ns)));
+  }
+  if (cell.steal_ticks > 0) {
+    warnings.push_back(fmt::format("disturbed: {:.0f} ticks were stolen by other guests", cell.steal_ticks));
+  }
+  if (cell.other_threads > 0) {
+    warnings.push_back(fmt::format("threads: {} of {} samples didn't use the {} asked for", cell.other_threads,
+                                   point.samples, cell.threads));
+  }
+  return warnings;
+}
+
+Point point_of(const Cell& cell) {
+  const std::vector<double> samples = cell.samples();
+  Point point{.cell = &cell,
+              .threads = cell.threads,
+              .samples = static_cast<int>(samples.size()),
+              .median_ns = median(samples),
+              .ci = median_interval(samples),
+              .deviation = relative_deviation(samples),
+              .outliers = tukey_outliers(samples)};
+  point.warnings = warnings_of(point, samples);
+  return point;
+}
+
+// Ceilings bound a call from below: the time that its arithmetic takes at the peak, and its compulsory traffic at the
+// triad's bandwidth. The roof is whichever takes longer.
+void set_roof(Point& point, const CaseStudy& study, const Setting& setting) {
+  const auto found = setting.ceilings.find(point.threads);
+  if (found == setting.ceilings.end()) return;
+  const Ceiling& ceiling = found->second;
+
+  // 8-bit and 16-bit arithmetic has no measured peak.
+  const bool has_peak = study.precision == "f32" || study.precision == "f64";
+  const std::optional<double>& measured_peak = study.precision == "f64" ? ceiling.fma_f64 : ceiling.fma_f32;
+  const double peak = has_peak ? measured_peak.value_or(0) : 0;
+  // A working set that fits in the last caches of the cores in use (neighbours are filled first) doesn't stream from
+  // memory.
+  bool streams = false;
+  if (setting.last_cache && study.bytes > 0) {
+    const int sharing = std::max(1, setting.last_cache->sharing_cores);
+    streams = study.bytes > setting.last_cache->bytes * std::ceil(static_cast<double>(point.threads) / sharing);
+  }
+  // Within the caches only the peak is left, and it bounds what works in registers, as matrix products do; a filter
+  // is held by cache bandwidth, which isn't measured.
+  if (!streams && study.kernel != "matmul") return;
+  if (streams && !ceiling.triad) return;
+  if (has_peak && study.flops > 0 && peak <= 0) return;
+
+  const double compute_s = peak > 0 ? study.flops / peak : 0;
+  const double memory_s = streams ? study.bytes / *ceiling.triad : 0;
+  if (compute_s <= 0 && memory_s <= 0) return;
+  point.bound = compute_s >= memory_s ? Bound::compute : Bound::memory;
+  point.percent_of_roof = 100 * std::max(compute_s, memory_s) * 1e9 / point.median_ns;
+}
+
+Setting setting_of(const Journal& journal, const Measured& measured) {
+  Setting setting;
+  const json& machine = member_of(journal.header, "machine");
+  const json& core_cpus = member_of(machine, "core_cpus");
+  const int listed = core_cpus.is_array() ? static_cast<int>(core_cpus.size()) : 0;
+  setting.cores = std::max(1, listed > 0 ? listed : count_in(machine, "physical_cores", 1));
+  setting.available = std::max(1, count_in(machine, "default_threads", setting.cores));
+
+  const json& caches = member_of(machine, "caches");
+  int deepest = 0;
+  if (caches.is_array()) {
+    for (const json& cache : caches) {
+      const int level = count_in(cache, "level");
+      if (level <= deepest || number_in(cache, "bytes") <= 0) continue;
+      deepest = level;
+      setting.last_cache = Cache{number_in(cache, "bytes"), count_in(cache, "sharing_cores", 1)};
+    }
+  }
+
+  for (const Cell* cell : measured.order) {
+    if (!cell->measured()) continue;
+    if (!cell->twin_of.empty()) {
+      const auto twin = measured.cells.find(cell->twin_of);
+      if (twin == measured.cells.end() || !twin->second.measured()) continue;
+      const Ratio ratio = compare(*cell, twin->second);
+      if (ratio.rounds < 2) continue;
+      const double half = std::max(std::abs(ratio.ci.high - 1), std::abs(1 - ratio.ci.low));
+      setting.noise_floor = std::max(setting.noise(), half);
+      continue;
+    }
+    if (!cell->case_name.starts_with("ceiling/")) continue;
+    const double seconds = median(cell->samples()) * 1e-9;
+    Ceiling& ceiling = setting.ceilings[cell->threads];
+    const auto raise = [&](std::optional<double>& rate, double work) {
+      if (work > 0) rate = std::max(rate.value_or(0), work / seconds);
+    };
+    if (cell->case_name.starts_with("ceiling/fma_f32/")) raise(ceiling.fma_f32, cell->flops);
+    if (cell->case_name.starts_with("ceiling/fma_f64/")) raise(ceiling.fma_f64, cell->flops);
+    if (cell->case_name.starts_with("ceiling/triad/")) raise(ceiling.triad, cell->bytes);
+  }
+  return setting;
+}
+
+// "matmul/f32/64x64x64": what stands between the slashes; a name with fewer parts leaves the later ones empty.
+void split_name(CaseStudy& study) {
+  std::string_view rest = study.name;
+  for (std::string* part : {&study.kernel, &study.variant}) {
+    const std::size_t slash = std::min(rest.find('/'), rest.size());
+    *part = rest.substr(0, slash);
+    rest.remove_prefix(std::min(slash + 1, rest.size()));
+  }
+  study.size = rest;
+  for (const char* precision : {"f32", "f64", "u8", "u16"}) {
+    if (study.variant.starts_with(precision)) study.precision = precision;
+  }
+}
+
+LawFit law_of(const Curve& curve, const Cell& sequential, const Setting& setting, int rounds) {
+  std::vector<CurvePoint> points;
+  for (const Point& point : curve.points) {
+    CurvePoint& added = points.emplace_back();
+    added.threads = point.threads;
+    added.relative_times.assign(static_cast<std::size_t>(rounds), std::numeric_limits<double>::quiet_NaN());
+    for (const auto& [round, ns] : point.cell->rounds) {
+      const auto base = sequential.rounds.find(round);
+      if (base == sequential.rounds.end()) continue;
+      added.relative_times[static_cast<std::size_t>(round - 1)] = median(ns) / median(base->second);
+    }
+  }
+  return choose_law(points, setting.cores, seed_of(curve.points.front().cell->name));
+}
+
+double rank_of(const Point& point) { return point.speedup ? point.speedup->value : 1 / point.median_ns; }
+
+void choose_best(CaseStudy& study, const Setting& setting) {
+  std::vector<Choice> choices;
+  for (const Curve& curve : study.curves) {
+    const auto by_rank = [](const Point& a, const Point& b) { return rank_of(a) < rank_of(b); };
+    choices.push_back(
+        {.curve = &curve, .point = &*std::max_element(curve.points.begin(), curve.points.end(), by_rank)});
+  }
+  std::stable_sort(choices.begin(), choices.end(),
+                   [](const Choice& a, const Choice& b) { return rank_of(*a.point) > rank_of(*b.point); });
+  // The sequential version wins unless a parallel one is surely faster: it takes one core and no fork-join.
+  const bool sequential_wins =
+      study.sequential && std::none_of(choices.begin(), choices.end(), [&](const Choice& choice) {
+        return choice.point->speedup && choice.point->speedup->above_one(setting.noise());
+      });
+  if (sequential_wins) choices.insert(choices.begin(), {.point = &*study.sequential});
+  if (choices.empty()) return;
+
+  study.best = choices.front();
+  for (std::size_t i = 1; i < choices.size(); ++i) {
+    Choice& choice = choices[i];
+    choice.behind = compare(*choice.point->cell, *study.best->point->cell);
+    (choice.behind->above_one(setting.noise()) ? study.slower : study.tied).push_back(choice);
+  }
+
+  if (study.best->curve == nullptr) {
+    study.enough_threads = 1;
+    return;
+  }
+  // The smallest count that no larger one betters by more than 2 %, as far as the intervals tell.
+  const std::vector<Point>& points = study.best->curve->points;
+  for (std::size_t i = 0; i < points.size() && !study.enough_threads; ++i) {
+    const bool enough =
+        std::none_of(points.begin() + static_cast<std::ptrdiff_t>(i) + 1, points.end(), [&](const Point& more) {
+          return compare(*points[i].cell, *more.cell).above_one(std::max(worthwhile_gain, setting.noise()));
+        });
+    if (enough) study.enough_threads = points[i].threads;
+  }
+}
+
+void race_peers(CaseStudy& study) {
+  const Peer* fastest = nullptr;
+  for (Peer& peer : study.peers) {
+    const Point* ours = peer.point.threads == 1 && study.sequential ? &*study.sequential : nullptr;
+    for (const Curve& curve : study.curves) {
+      const Point* point = curve.at(peer.point.threads);
+      if (point != nullptr && (ours == nullptr || point->median_ns < ours->median_ns)) ours = point;
+    }
+    if (ours != nullptr) peer.ratio = compare(*ours->cell, *peer.point.cell);
+    if (fastest == nullptr || peer.point.median_ns < fastest->point.median_ns) fastest = &peer;
+  }
+  study.fastest_peer = fastest;
+  if (fastest != nullptr && study.best) {
+    study.fastest_peer_ratio = compare(*study.best->point->cell, *fastest->point.cell);
+  }
+}
+
+CaseStudy study_of(const std::string& name, const std::vector<const Cell*>& cells, const Setting& setting, int rounds) {
+  CaseStudy study;
+  study.name = name;
+  split_name(study);
+
+  std::map<std::string, std::map<int, const Cell*>> backends;
+  std::vector<std::string> order;
+  for (const Cell* cell : cells) {
+    if (cell->flops > 0) study.flops = cell->flops;
+    if (cell->bytes > 0) study.bytes = cell->bytes;
+    study.rejected += cell->rejected;
+    if (cell->failure) study.failed.push_back(cell);
+  }
+  for (const Cell* cell : cells) {
+    if (!cell->measured()) continue;
+    if (cell->peer) {
+      study.peers.push_back({.point = point_of(*cell)});
+    } else if (cell->backend == "sequential") {
+      study.sequential = point_of(*cell);
+    } else {
+      if (!backends.contains(cell->backend)) order.push_back(cell->backend);
+      backends[cell->backend][cell->threads] = cell;
+    }
+  }
+  for (const std::string& backend : order) {
+    Curve& curve = study.curves.emplace_back();
+    curve.backend = backend;
+    for (const auto& [threads, cell] : backends[backend]) curve.points.push_back(point_of(*cell));
+  }
+
+  const auto complete = [&](Point& point) {
+    set_roof(point, study, setting);
+    if (!study.sequential) return;
+    const Ratio speedup = compare(*study.sequential->cell, *point.cell);
+    if (speedup.rounds > 0) point.speedup = speedup;
+  };
+  if (study.sequential) complete(*study.sequential);
+  for (Peer& peer : study.peers) complete(peer.point);
+  for (Curve& curve : study.curves) {
+    const Point& first = curve.points.front();
+    for (Point& point : curve.points) {
+      complete(point);
+      if (point.threads > setting.cores) {
+        point.warnings.push_back(fmt::format("beyond the {} cores that this process may use", setting.cores));
+      }
+      if (first.threads != 1) continue;
+      const Ratio own = compare(*first.cell, *point.cell);
+      if (own.rounds > 0) point.self_speedup = own.value;
+    }
+    if (study.sequential) {
+      curve.fit = law_of(curve, *study.sequential->cell, setting, rounds);
+    } else {
+      curve.fit.reason = "no sequential version was measured";
+    }
+  }
+  choose_best(study, setting);
+  race_peers(study);
+  return study;
+}
+
+// JSON has no NaN and no infinity: what isn't known is null.
+json known(double value) { return std::isfinite(value) ? json(value) : json(nullptr); }
+json known(std::optional<double> value) { return value ? known(*value) : json(nullptr); }
+json pair_of(Interval interval) { return {known(interval.low), known(interval.high)}; }
+
+json to_json(const Point& point, const CaseStudy& study) {
+  const double seconds = point.median_ns * 1e-9;
+  json rounds = json::array();
+  for (const auto& [round, values] : point.cell->rounds) {
+    for (const double ns : values) rounds.push_back({round, ns});
+  }
+  static constexpr const char* bounds[] = {nullptr, "compute", "memory"};
+  const char* bound = bounds[static_cast<int>(point.bound)];
+  return {{"threads", point.threads},
+          {"samples", point.samples},
+          {"median_ns", point.median_ns},
+          {"ci_low_ns", point.ci.low},
+          {"ci_high_ns", point.ci.high},
+          {"confidence", median_ranks(point.samples).confidence},
+          {"flops_per_s", study.flops > 0 ? json(study.flops / seconds) : json(nullptr)},
+          {"bytes_per_s", study.bytes > 0 ? json(study.bytes / seconds) : json(nullptr)},
+          {"percent_of_roof", known(point.percent_of_roof)},
+          {"bound", bound != nullptr ? json(bound) : json(nullptr)},
+          {"deviation", point.deviation},
+          {"outliers", {{"mild", point.outliers.mild}, {"severe", point.outliers.severe}}},
+          {"warnings", point.warnings},
+          {"round_ns", std::move(rounds)}};
+}
+
+void add_speedup(json& object, const std::optional<Ratio>& speedup) {
+  object["speedup"] = speedup ? known(speedup->value) : json(nullptr);
+  object["speedup_ci"] = speedup ? pair_of(speedup->ci) : json(nullptr);
+}
+
+json to_json(const LawFit& fit) {
+  json predicted = json::array();
+  for (const Prediction& each : fit.predicted) {
+    predicted.push_back({{"threads", each.threads},
+                         {"speedup", each.speedup},
+                         {"low", each.band.low},
+                         {"high", each.band.high},
+                         {"extrapolated", each.extrapolated}});
+  }
+  const bool amdahl = fit.law == Law::amdahl;
+  const bool usl = fit.law == Law::usl;
+  return {{"law", name_of(fit.law)},
+          {"reason", fit.reason},
+          {"one_thread_cost", fit.law == Law::none ? json(nullptr) : json(fit.one_thread)},
+          {"serial_fraction", amdahl ? json(fit.sigma) : json(nullptr)},
+          {"serial_fraction_ci", amdahl ? pair_of(fit.sigma_ci) : json(nullptr)},
+          {"sigma", usl ? json(fit.sigma) : json(nullptr)},
+          {"sigma_ci", usl ? pair_of(fit.sigma_ci) : json(nullptr)},
+          {"kappa", usl ? json(fit.kappa) : json(nullptr)},
+          {"kappa_ci", usl ? pair_of(fit.kappa_ci) : json(nullptr)},
+          {"peak_threads", known(fit.peak)},
+          {"peak_threads_ci", fit.peak ? pair_of(fit.peak_ci) : json(nullptr)},
+          {"superlinear", fit.superlinear},
+          {"worst_residual", fit.worst_residual},
+          {"predicted", std::move(predicted)}};
+}
+
+json to_json(const CaseStudy& study, const Setting& setting) {
+  json curves = json::array();
+  for (const Curve& curve : study.curves) {
+    json points = json::array();
+    for (const Point& point : curve.points) {
+      json each = to_json(point, study);
+      add_speedup(each, point.speedup);
+      each["self_speedup"] = known(point.self_speedup);
+      const std::optional<double> speedup = point.speedup ? std::optional(point.speedup->value) : std::nullopt;
+      each["efficiency"] = speedup ? known(*speedup / point.threads) : json(nullptr);
+      each["karp_flatt"] = speedup && point.threads > 1 ? known(karp_flatt(*speedup, point.threads)) : json(nullptr);
+      points.push_back(std::move(each));
+    }
+    curves.push_back({{"backend", curve.backend}, {"points", std::move(points)}, {"model", to_json(curve.fit)}});
+  }
+
+  const auto backend_of = [](const Choice& choice) { return choice.curve ? choice.curve->backend : "sequential"; };
+  json best;
+  if (study.best) {
+    json tied = json::array();
+    for (const Choice& choice : study.tied) {
+      tied.push_back({{"backend", backend_of(choice)}, {"threads", choice.point->threads}});
+    }
+    best = {{"backend", backend_of(*study.best)},
+            {"threads", study.best->point->threads},
+            {"median_ns", study.best->point->median_ns},
+            {"tied_with", std::move(tied)}};
+    add_speedup(best, study.best->point->speedup);
+  }
+
+  json peers = json::array();
+  for (const Peer& peer : study.peers) {
+    json each = to_json(peer.point, study);
+    add_speedup(each, peer.point.speedup);
+    each["name"] = peer.point.cell->backend;
+    each["version"] = peer.point.cell->version;
+    each["ratio"] = peer.ratio && peer.ratio->rounds > 0 ? known(peer.ratio->value) : json(nullptr);
+    each["ratio_ci"] = peer.ratio && peer.ratio->rounds > 0 ? pair_of(peer.ratio->ci) : json(nullptr);
+    peers.push_back(std::move(each));
+  }
+  json failed = json::array();
+  for (const Cell* cell : study.failed) failed.push_back({{"cell", cell->name}, {"reason", *cell->failure}});
+
+  return {{"case", study.name},
+          {"kernel", study.kernel},
+          {"variant", study.variant},
+          {"size", study.size},
+          {"precision", study.precision},
+          {"flops", study.flops},
+          {"bytes", study.bytes},
+          {"intensity", study.flops > 0 && study.bytes > 0 ? json(study.flops / study.bytes) : json(nullptr)},
+          {"sequential", study.sequential ? to_json(*study.sequential, study) : json(nullptr)},
+          {"curves", std::move(curves)},
+          {"best", std::move(best)},
+          {"enough_threads", study.enough_threads ? json(*study.enough_threads) : json(nullptr)},
+          {"peers", std::move(peers)},
+          {"weak_scaling", json::array()},
+          {"rejected_samples", study.rejected},
+          {"failed_cells", std::move(failed)},
+          {"verdict", verdict(study, setting)}};
+}
+
+}  // namespace
+
+std::vector<double> Cell::samples() const {
+  std::vector<double> all;
+  for (const auto& [round, values] : rounds) all.insert(all.end(), values.begin(), values.end());
+  return all;
+}
+
+const Point* Curve::at(int threads) const {
+  const auto found =
+      std::find_if(points.begin(), points.end(), [=](const Point& point) { return point.threads == threads; });
+  return found == points.end() ? nullptr : &*found;
+}
+
+int CaseStudy::largest_count() const {
+  int largest = 1;
+  for (const Curve& curve : curves) largest = std::max(largest, curve.points.back().threads);
+  return largest;
+}
+
+Ratio compare(const Cell& numerator, const Cell& denominator) {
+  std::vector<double> ratios;
+  for (const auto& [round, ns] : numerator.rounds) {
+    const auto other = denominator.rounds.find(round);
+    if (other != denominator.rounds.end()) ratios.push_back(median(ns) / median(other->second));
+  }
+  if (ratios.empty()) return {};
+  return {.rounds = static_cast<int>(ratios.size()),
+          .value = median(ratios),
+          .ci = bootstrap_median(ratios, seed_of(numerator.name + " / " + denominator.name))};
+}
+
+}  // namespace analysis
+
+json analyse(const Journal& journal) {
+  using namespace analysis;
+  const Measured measured = measured_cells(journal);
+  const Setting setting = setting_of(journal, measured);
+
+  std::vector<std::string> order;
+  std::map<std::string, std::vector<const Cell*>> cases;
+  for (const Cell* cell : measured.order) {
+    if (!cell->twin_of.empty() || cell->case_name.starts_with("ceiling/")) continue;
+    std::vector<const Cell*>& cells = cases[cell->case_name];
+    if (cells.empty()) order.push_back(cell->case_name);
+    cells.push_back(cell);
+  }
+  json studied = json::array();
+  for (const std::string& name : order) {
+    studied.push_back(to_json(study_of(name, cases[name], setting, measured.rounds), setting));
+  }
+
+  json ceilings = json::array();
+  for (const auto& [threads, ceiling] : setting.ceilings) {
+    ceilings.push_back({{"threads", threads},
+                        {"fma_f32_flops_per_s", known(ceiling.fma_f32)},
+                        {"fma_f64_flops_per_s", known(ceiling.fma_f64)},
+                        {"triad_bytes_per_s", known(ceiling.triad)}});
+  }
+  return {{"schema", 1},
+          {"run", text_in(journal.header, "run")},
+          {"label", text_in(journal.header, "label")},
+          {"started", text_in(journal.header, "started")},
+          {"finished", journal.finished},
+          {"rounds", measured.rounds},
+          {"machine", member_of(journal.header, "machine")},
+          {"build", member_of(journal.header, "build")},
+          {"config", member_of(journal.header, "config")},
+          {"noise_floor", known(setting.noise_floor)},
+          {"ceilings", std::move(ceilings)},
+          {"cases", std::move(studied)}};
+}
+
+}  // namespace speedwell::bench

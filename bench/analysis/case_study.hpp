@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is known of one case once its samples are counted, as plain values: the analysis fills it, the verdict reads it.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bench/analysis/laws.hpp"
+#include "bench/analysis/statistics.hpp"
+
+namespace speedwell::bench::analysis {
+
+// A cell of the journal's header with its samples.
+struct Cell {
+  std::string name{};
+  std::string case_name{};
+  std::string backend{};  // or the name of a peer library
+  std::string version{};
+  std::string twin_of{};  // the cell that this one repeats, to show the noise
+  int threads = 1;
+  bool peer = false;
+  double flops = 0;
+  double bytes = 0;
+  std::map<int, std::vector<double>> rounds{};  // ns of one call; a round holds one sample, more only after a resume
+  double shortest_ns = 0;                       // of a whole sample, all its calls together; 0: unknown
+  double steal_ticks = 0;
+  int other_threads = 0;  // samples in which other threads took part than asked for
+  int rejected = 0;
+  std::optional<std::string> failure{};
+
+  std::vector<double> samples() const;
+  bool measured() const { return !failure && !rounds.empty(); }
+};
+
+// Time of one cell over time of another, paired by round.
+struct Ratio {
+  int rounds = 0;
+  double value = 0;
+  Interval ci{};
+
+  // Above 1 by more than chance, and by more than two identical cells differ.
+  bool above_one(double noise) const { return rounds > 1 && ci.low > 1 && value > 1 + noise; }
+  // The same, below 1.
+  bool below_one(double noise) const { return rounds > 1 && ci.high < 1 && 1 / value > 1 + noise; }
+};
+Ratio compare(const Cell& numerator, const Cell& denominator);
+
+enum class Bound { unknown, compute, memory };
+
+struct Point {
+  const Cell* cell = nullptr;
+  int threads = 1;
+  int samples = 0;
+  double median_ns = 0;
+  Interval ci{};
+  std::optional<Ratio> speedup{};  // none: the sequential version wasn't measured in the same rounds
+  std::optional<double> self_speedup{};
+  std::optional<double> percent_of_roof{};
+  Bound bound = Bound::unknown;
+  double deviation = 0;  // standard deviation over mean
+  Outliers outliers{};
+  std::vector<std::string> warnings{};
+};
+
+struct Curve {
+  std::string backend{};
+  std::vector<Point> points{};  // by rising thread count
+  LawFit fit{};
+
+  const Point* at(int threads) const;
+};
+
+struct Choice {
+  const Curve* curve = nullptr;  // none: the sequential version
+  const Point* point = nullptr;
+  std::optional<Ratio> behind{};  // its time over the best one's time, paired
+};
+
+struct Peer {
+  Point point{};
+  std::optional<Ratio> ratio{};  // our best time at that thread count over the peer's: above 1, the peer is faster
+};
+
+struct Ceiling {
+  std::optional<double> fma_f32{};
+  std::optional<double> fma_f64{};
+  std::optional<double> triad{};
+};
+
+struct Cache {
+  double bytes = 0;
+  int sharing_cores = 0;
+};
+
+// What the run says of the machine.
+struct Setting {
+  int cores = 1;      // physical cores that the process may run on
+  int available = 1;  // the same, capped by the quota
+  std::optional<Cache> last_cache{};
+  std::map<int, Ceiling> ceilings{};
+  std::optional<double> noise_floor{};
+
+  double noise() const { return noise_floor.value_or(0); }
+};
+
+struct CaseStudy {
+  std::string name{}, kernel{}, variant{}, size{}, precision{};
+  double flops = 0;
+  double bytes = 0;
+  std::optional<Point> sequential{};
+  std::vector<Curve> curves{};
+  std::optional<Choice> best{};
+  std::vector<Choice> tied{};
+  std::vector<Choice> slower{};  // each other model's best point, fastest first
+  std::optional<int> enough_threads{};
+  std::vector<Peer> peers{};
+  std::optional<Ratio> fastest_peer_ratio{};  // the best point's time over the fastest peer's
+  const Peer* fastest_peer = nullptr;
+  int rejected = 0;
+  std::vector<const Cell*> failed{};
+
+  int largest_count() const;
+};
+
+// One sentence that an expert would sign, with its evidence.
+std::string verdict(const CaseStudy& study, const Setting& setting);
+
+}  // namespace speedwell::bench::analysis

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+// The analysis as text for a terminal: a table of two lines a case, then the verdicts.
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "bench/analysis/analysis.hpp"
+#include "bench/analysis/words.hpp"
+
+namespace speedwell::bench {
+
+using nlohmann::json;
+
+namespace words = analysis;
+
+namespace {
+
+// Columns, not bytes: all that is printed here is Latin, so a column is a code point.
+int columns(std::string_view text) {
+  return static_cast<int>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+std::string left(const std::string& text, int width) {
+  return text + std::string(static_cast<std::size_t>(std::max(0, width - columns(text))), ' ');
+}
+
+std::string right(const std::string& text, int width) {
+  return std::string(static_cast<std::size_t>(std::max(0, width - columns(text))), ' ') + text;
+}
+
+std::string without_trailing_space(std::string line) {
+  line.erase(line.find_last_not_of(' ') + 1);
+  return line;
+}
+
+// Breaks at spaces; a word longer than a line stands on one of its own.
+std::string wrap(const std::string& text, int width, const std::string& indent) {
+  std::string out;
+  std::string line;
+  const auto flush = [&] {
+    if (!line.empty()) out += indent + line + "\n";
+    line.clear();
+  };
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find(' ', begin), text.size());
+    const std::string word = text.substr(begin, end - begin);
+    if (!line.empty() && columns(indent) + columns(line) + 1 + columns(word) > width) flush();
+    if (!word.empty()) line += (line.empty() ? "" : " ") + word;
+    begin = end + 1;
+  }
+  flush();
+  return out;
+}
+
+class Ink {
+ public:
+  explicit Ink(bool colour) : colour_(colour) {}
+  std::string bold(const std::string& text) const { return paint("1", text); }
+  std::string good(const std::string& text) const { return paint("1;32", text); }
+  std::string bad(const std::string& text) const { return paint("31", text); }
+  std::string faint(const std::string& text) const { return paint("2", text); }
+
+ private:
+  std::string paint(const char* code, const std::string& text) const {
+    return colour_ && text.find_first_not_of(' ') != std::string::npos ? fmt::format("\x1b[{}m{}\x1b[0m", code, text)
+                                                                       : text;
+  }
+  bool colour_;
+};
+
+enum class Rank { other, tied, fastest };
+
+struct Entry {
+  std::string figure;    // "1.94×@2"
+  std::string interval;  // "(1.91–1.96)"
+  Rank rank = Rank::other;
+};
+
+// A model's best point.
+Entry entry_of(const json& study, const std::string& backend) {
+  for (const json& curve : study.at("curves")) {
+    if (curve.at("backend") != backend) continue;
+    const json* best = nullptr;
+    for (const json& point : curve.at("points")) {
+      if (point.at("speedup").is_null()) continue;
+      if (best == nullptr || point.at("speedup").get<double>() > best->at("speedup").get<double>()) best = &point;
+    }
+    if (best == nullptr) break;
+    Entry entry;
+    entry.figure =
+        fmt::format("{}×@{}", words::number(best->at("speedup").get<double>()), best->at("threads").get<int>());
+    const json& ci = best->at("speedup_ci");
+    entry.interval = fmt::format("({})", words::range({ci.at(0).get<double>(), ci.at(1).get<double>()}));
+    const json& winner = study.at("best");
+    if (winner.is_object()) {
+      bool tied = false;
+      for (const json& other : winner.at("tied_with")) tied = tied || other.at("backend") == backend;
+      const bool first = winner.at("backend") == backend;
+      if (tied || (first && !winner.at("tied_with").empty())) {
+        entry.rank = Rank::tied;
+      } else if (first) {
+        entry.rank = Rank::fastest;
+      }
+    }
+    return entry;
+  }
+  for (const json& failed : study.at("failed_cells")) {
+    if (failed.at("cell").get<std::string>().find("/" + backend + "/") != std::string::npos)
+      return {.figure = "failed", .interval = ""};
+  }
+  return {.figure = "-", .interval = ""};
+}
+
+// The fastest peer for its thread count, as its speed over ours there.
+std::string peer_of(const json& study) {
+  const json* best = nullptr;
+  for (const json& peer : study.at("peers")) {
+    if (peer.at("ratio").is_null()) continue;
+    if (best == nullptr || peer.at("ratio").get<double>() > best->at("ratio").get<double>()) best = &peer;
+  }
+  if (best == nullptr) return "";
+  return fmt::format("{}@{} is {}× as fast", best->at("name").get<std::string>(), best->at("threads").get<int>(),
+                     words::number(best->at("ratio").get<double>()));
+}
+
+std::string sequential_of(const json& study) {
+  const json& sequential = study.at("sequential");
+  return sequential.is_null() ? "-" : words::duration(sequential.at("median_ns").get<double>());
+}
+
+std::string paint(const Ink& ink, Rank rank, const std::string& text) {
+  return rank == Rank::other ? text : ink.good(text);
+}
+
+std::string mark_of(Rank rank) { return rank == Rank::fastest ? "*" : rank == Rank::tied ? "=" : " "; }
+
+std::string head_of(const json& analysis, int width) {
+  const json& machine = analysis.at("machine");
+  const auto text_in = [&](const char* key) {
+    return machine.is_object() && machine.contains(key) && machine[key].is_string() ? machine[key].get<std::string>()
+                                                                                    : "";
+  };
+  std::string head = text_in("cpu");
+  if (machine.is_object() && machine.contains("default_threads") && machine["default_threads"].is_number_integer()) {
+    const int cores = machine["default_threads"].get<int>();
+    head += fmt::format("{}{} {}", head.empty() ? "" : ", ", cores, cores == 1 ? "core" : "cores");
+  }
+  const int rounds = analysis.at("rounds").get<int>();
+  head += fmt::format("{}{} {}", head.empty() ? "" : ", ", rounds, rounds == 1 ? "round" : "rounds");
+  if (!analysis.at("finished").get<bool>()) head += ", not finished";
+  if (analysis.at("noise_floor").is_number()) {
+    head += fmt::format(", noise floor {} %", words::number(100 * analysis.at("noise_floor").get<double>()));
+  }
+  const std::string label = analysis.at("label").get<std::string>();
+  if (!label.empty()) head = fmt::format("[{}] {}", label, head);
+  return wrap(head, width, "");
+}
+
+}  // namespace
+
+std::string render_table(const json& analysis, bool colour, int width) {
+  const Ink ink(colour);
+  width = std::max(width, 40);
+  std::vector<std::string> backends;
+  int name_width = columns("case");
+  int time_width = columns("sequential");
+  int cell_width = 0;
+  for (const json& study : analysis.at("cases")) {
+    for (const json& curve : study.at("curves")) {
+      const std::string backend = curve.at("backend").get<std::string>();
+      if (std::find(backends.begin(), backends.end(), backend) == backends.end()) backends.push_back(backend);
+    }
+  }
+  for (const json& study : analysis.at("cases")) {
+    name_width = std::max({name_width, columns(study.at("case").get<std::string>()), columns("  " + peer_of(study))});
+    for (const std::string& backend : backends) {
+      const Entry entry = entry_of(study, backend);
+      cell_width = std::max({cell_width, columns(backend), columns(entry.figure) + 1, columns(entry.interval)});
+    }
+  }
+  for (const std::string& backend : backends) cell_width = std::max(cell_width, columns(backend) + 1);
+
+  std::string out = head_of(analysis, width) + "\n";
+  const bool fits = name_width + 1 + time_width + static_cast<int>(backends.size()) * (cell_width + 1) <= width;
+  if (fits) {
+    std::string line = left("case", name_width) + " " + right("sequential", time_width);
+    for (const std::string& backend : backends) line += " " + right(backend, cell_width - 1) + " ";
+    out += ink.bold(without_trailing_space(line)) + "\n";
+  }
+  for (const json& study : analysis.at("cases")) {
+    const std::string name = study.at("case").get<std::string>();
+    const std::string peer = peer_of(study);
+    if (fits) {
+      std::string first = left(name, name_width) + " " + right(sequential_of(study), time_width);
+      std::string second = ink.faint(left(peer.empty() ? "" : "  " + peer, name_width) + " " +
+                                     std::string(static_cast<std::size_t>(time_width), ' '));
+      for (const std::string& backend : backends) {
+        const Entry entry = entry_of(study, backend);
+        first += " " + paint(ink, entry.rank, right(entry.figure, cell_width - 1) + mark_of(entry.rank));
+        second += " " + ink.faint(right(entry.interval, cell_width));
+      }
+      out += without_trailing_space(first) + "\n" + without_trailing_space(second) + "\n";
+      continue;
+    }
+    out += ink.bold(name) + "\n" + fmt::format("  sequential {}\n", sequential_of(study));
+    for (const std::string& backend : backends) {
+      const Entry entry = entry_of(study, backend);
+      out += paint(ink, entry.rank,
+                   without_trailing_space(fmt::format("  {} {} {} {}", left(backend, 10), left(entry.figure, 9),
+                                                      mark_of(entry.rank), entry.interval))) +
+             "\n";
+    }
+    if (!peer.empty()) out += "  " + peer + "\n";
+  }
+  out += "\n" +
+         wrap(
+             "N×@P: N times the speed of the best sequential version, on P threads (95 % interval of the median, "
+             "paired by round). "
+             "* fastest, = tied for fastest; none marked: sequential is. Peers: their speed over our best on as many "
+             "threads.",
+             width, "") +
+         "\n";
+  for (const json& study : analysis.at("cases")) {
+    out += ink.bold(study.at("case").get<std::string>()) + "\n" +
+           wrap(study.at("verdict").get<std::string>(), width, "  ");
+    if (const int rejected = study.at("rejected_samples").get<int>(); rejected > 0) {
+      out +=
+          ink.faint(fmt::format("  {} {} rejected and taken again", rejected, rejected == 1 ? "sample" : "samples")) +
+          "\n";
+    }
+  }
+  return out;
+}
+
+}  // namespace speedwell::bench
