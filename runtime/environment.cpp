@@ -29,11 +29,11 @@ struct Setting {
 // `parse` makes a T of the variable's text, or nothing if it isn't valid. The result is never destroyed: other threads
 // may still call the library while the process exits.
 template <class T, class Parse>
-const Setting<T>& read(const char* variable, const std::string& expected, Parse parse) {
-  auto& setting = *new Setting<T>;
+const Setting<T>* read(const char* variable, const std::string& expected, Parse parse) {
+  auto* const setting = new Setting<T>;
   if (const char* text = std::getenv(variable); text != nullptr && *text != '\0') {
-    setting.value = parse(std::string_view(text));
-    if (!setting.value) setting.error = std::string(variable) + " is '" + text + "', expected " + expected;
+    setting->value = parse(std::string_view(text));
+    if (!setting->value) setting->error = std::string(variable) + " is '" + text + "', expected " + expected;
   }
   return setting;
 }
@@ -49,28 +49,28 @@ std::optional<int> parse_integer(std::string_view text, int least, int most) {
 }  // namespace
 
 std::optional<Backend> environment_backend() {
-  static const auto& setting =
+  static const auto* const setting =
       read<Backend>("SPEEDWELL_BACKEND", built_names(), [](std::string_view text) -> std::optional<Backend> {
         for (const Backend& backend : built_backends()) {
           if (name(backend) == text) return backend;
         }
         return std::nullopt;
       });
-  return setting.get();
+  return setting->get();
 }
 
 std::optional<int> environment_threads() {
-  static const auto& setting =
+  static const auto* const setting =
       read<int>("SPEEDWELL_THREADS", "a number of threads from 1 to " + std::to_string(max_threads),
                 [](std::string_view text) { return parse_integer(text, 1, max_threads); });
-  return setting.get();
+  return setting->get();
 }
 
 int environment_verbose() {
-  static const auto& setting =
+  static const auto* const setting =
       read<int>("SPEEDWELL_VERBOSE", "0 (nothing), 1 (warnings), 2 (choices) or 3 (everything)",
                 [](std::string_view text) { return parse_integer(text, 0, 3); });
-  return setting.get().value_or(0);
+  return setting->get().value_or(0);
 }
 
 std::optional<Isa> environment_isa(const std::vector<Isa>& available) {
@@ -79,14 +79,14 @@ std::optional<Isa> environment_isa(const std::vector<Isa>& available) {
     if (i > 0) names += i + 1 < available.size() ? ", " : " or ";
     names += name(available[i]);
   }
-  static const auto& setting = read<Isa>("SPEEDWELL_ISA", "one that this processor and this build have: " + names,
-                                         [&](std::string_view text) -> std::optional<Isa> {
-                                           for (const Isa isa : available) {
-                                             if (name(isa) == text) return isa;
-                                           }
-                                           return std::nullopt;
-                                         });
-  return setting.get();
+  static const auto* const setting = read<Isa>("SPEEDWELL_ISA", "one that this processor and this build have: " + names,
+                                               [&](std::string_view text) -> std::optional<Isa> {
+                                                 for (const Isa isa : available) {
+                                                   if (name(isa) == text) return isa;
+                                                 }
+                                                 return std::nullopt;
+                                               });
+  return setting->get();
 }
 
 }  // namespace speedwell::runtime
