@@ -26,6 +26,9 @@ namespace {
 // More cores that gain less than this aren't worth having.
 constexpr double worthwhile_gain = 0.02;
 
+// A curve is called flat beyond a count if the intervals leave no larger one a gain above this.
+constexpr double flat_gain = 0.05;
+
 // pyperf's limits for a warning.
 constexpr double unstable_deviation = 0.10;
 constexpr double extreme_distance = 0.50;
@@ -75,6 +78,7 @@ Measured measured_cells(const Journal& journal) {
                 .case_name = text_in(each, "case"),
                 .backend = text_in(each, "backend"),
                 .version = text_in(each, "version"),
+                .precision = text_in(each, "precision"),
                 .twin_of = text_in(each, "twin_of"),
                 .threads = count_in(each, "threads"),
                 .peer = member_of(each, "peer") == json(true),
@@ -271,6 +275,9 @@ void choose_best(CaseStudy& study, const Setting& setting) {
       });
   if (sequential_wins) choices.insert(choices.begin(), {.point = &*study.sequential});
   if (choices.empty()) return;
+  // Then a parallel model on one thread is no alternative.
+  if (sequential_wins)
+    std::erase_if(choices, [](const Choice& c) { return c.curve != nullptr && c.point->threads == 1; });
 
   study.best = choices.front();
   for (std::size_t i = 1; i < choices.size(); ++i) {
@@ -279,18 +286,21 @@ void choose_best(CaseStudy& study, const Setting& setting) {
     (choice.behind->above_one(setting.noise()) ? study.slower : study.tied).push_back(choice);
   }
 
-  if (study.best->curve == nullptr) {
-    study.enough_threads = 1;
-    return;
-  }
-  // The smallest count that no larger one betters by more than 2 %, as far as the intervals tell.
-  const std::vector<Point>& points = study.best->curve->points;
-  for (std::size_t i = 0; i < points.size() && !study.enough_threads; ++i) {
-    const bool enough =
-        std::none_of(points.begin() + static_cast<std::ptrdiff_t>(i) + 1, points.end(), [&](const Point& more) {
-          return compare(*points[i].cell, *more.cell).above_one(std::max(worthwhile_gain, setting.noise()));
-        });
-    if (enough) study.enough_threads = points[i].threads;
+  study.enough_threads = study.best->curve != nullptr ? study.best->curve->enough_threads : 1;
+}
+
+void find_enough(Curve& curve, const Setting& setting) {
+  const auto& points = curve.points;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    bool enough = true;
+    curve.flat_beyond = true;
+    for (std::size_t more = i + 1; more < points.size() && enough; ++more) {
+      const Ratio gain = compare(*points[i].cell, *points[more].cell);
+      enough = !gain.above_one(std::max(worthwhile_gain, setting.noise()));
+      curve.flat_beyond = curve.flat_beyond && gain.rounds > 1 && gain.ci.high < 1 + flat_gain;
+    }
+    curve.enough_threads = points[i].threads;
+    if (enough) return;
   }
 }
 
@@ -321,6 +331,7 @@ CaseStudy study_of(const std::string& name, const std::vector<const Cell*>& cell
   for (const Cell* cell : cells) {
     if (cell->flops > 0) study.flops = cell->flops;
     if (cell->bytes > 0) study.bytes = cell->bytes;
+    if (!cell->precision.empty()) study.precision = cell->precision;
     study.rejected += cell->rejected;
     if (cell->failure) study.failed.push_back(cell);
   }
@@ -366,6 +377,7 @@ CaseStudy study_of(const std::string& name, const std::vector<const Cell*>& cell
       curve.fit.reason = "no sequential version was measured";
     }
   }
+  for (Curve& curve : study.curves) find_enough(curve, setting);
   choose_best(study, setting);
   race_peers(study);
   return study;
@@ -440,12 +452,18 @@ json to_json(const CaseStudy& study, const Setting& setting) {
       json each = to_json(point, study);
       add_speedup(each, point.speedup);
       each["self_speedup"] = known(point.self_speedup);
-      const std::optional<double> speedup = point.speedup ? std::optional(point.speedup->value) : std::nullopt;
-      each["efficiency"] = speedup ? known(*speedup / point.threads) : json(nullptr);
-      each["karp_flatt"] = speedup && point.threads > 1 ? known(karp_flatt(*speedup, point.threads)) : json(nullptr);
+      each["efficiency"] = nullptr;
+      each["karp_flatt"] = nullptr;
+      if (point.speedup) {
+        each["efficiency"] = known(point.speedup->value / point.threads);
+        if (point.threads > 1) each["karp_flatt"] = known(karp_flatt(point.speedup->value, point.threads));
+      }
       points.push_back(std::move(each));
     }
-    curves.push_back({{"backend", curve.backend}, {"points", std::move(points)}, {"model", to_json(curve.fit)}});
+    curves.push_back({{"backend", curve.backend},
+                      {"points", std::move(points)},
+                      {"enough_threads", curve.enough_threads},
+                      {"model", to_json(curve.fit)}});
   }
 
   const auto backend_of = [](const Choice& choice) { return choice.curve ? choice.curve->backend : "sequential"; };

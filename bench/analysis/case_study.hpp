@@ -18,6 +18,7 @@ struct Cell {
   std::string case_name{};
   std::string backend{};  // or the name of a peer library
   std::string version{};
+  std::string precision{};
   std::string twin_of{};  // the cell that this one repeats, to show the noise
   int threads = 1;
   bool peer = false;
@@ -68,6 +69,10 @@ struct Curve {
   std::string backend{};
   std::vector<Point> points{};  // by rising thread count
   LawFit fit{};
+  // The smallest count that no larger one surely betters by 2 %, and whether the larger ones surely gain next to
+  // nothing.
+  int enough_threads = 1;
+  bool flat_beyond = false;
 
   const Point* at(int threads) const;
 };

@@ -247,20 +247,20 @@ LawFit choose_law(std::span<const CurvePoint> all, int allowed, std::uint64_t se
 
   LawFit fit = fit_law(law, points, seed);
   if (fit.sigma >= 1) return none("more threads are slower: overhead, not a serial part");
-  if (fit.worst_residual > worst_misfit) {
-    const double misfit = fit.worst_residual;
-    LawFit refused =
-        none(fmt::format("neither Amdahl's law nor USL describes the curve (off by {:.0f} %)", 100 * misfit));
-    refused.worst_residual = misfit;
-    return refused;
-  }
-
   // Superlinear: more speedup than threads, by more than the intervals carry, against the model's own one thread too.
   for (const CurvePoint& point : points) {
     if (point.threads == 1) continue;
     const Interval time = median_interval(present(point));
     const double own = points.front().threads == 1 ? median_interval(present(points.front())).low : 1;
     if (time.high * point.threads < std::min(own, 1.0)) fit.superlinear = true;
+  }
+
+  if (fit.worst_residual > worst_misfit && !fit.superlinear) {
+    const double misfit = fit.worst_residual;
+    LawFit refused =
+        none(fmt::format("neither Amdahl's law nor USL describes the curve (off by {:.0f} %)", 100 * misfit));
+    refused.worst_residual = misfit;
+    return refused;
   }
 
   const int measured = points.back().threads;
@@ -274,7 +274,8 @@ LawFit choose_law(std::span<const CurvePoint> all, int allowed, std::uint64_t se
         fmt::format("{} by AICc over {} thread counts", law == Law::usl ? "USL" : "Amdahl's law", points.size());
   }
   const std::string few = points.size() >= 4 && points.size() < 6 ? "fewer than 6 thread counts: weakly founded" : "";
-  const std::string cache = fit.superlinear ? "superlinear: a cache effect, so the serial part clamps to 0" : "";
+  const std::string cache =
+      fit.superlinear ? "superlinear, most likely a cache effect: the serial part clamps to 0" : "";
   std::string peak;
   if (law == Law::usl && std::isfinite(fit.peak_ci.high) && fit.peak_ci.high <= extrapolation * measured) {
     peak = fmt::format("peak near {:.0f} threads", *fit.peak);

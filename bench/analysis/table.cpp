@@ -73,6 +73,9 @@ class Ink {
   bool colour_;
 };
 
+// Two decimals below ten, as a column of speedups is read by comparing.
+std::string factor(double value) { return fmt::format("{:.{}f}", value, value < 9.995 ? 2 : value < 99.95 ? 1 : 0); }
+
 enum class Rank { other, tied, fastest };
 
 struct Entry {
@@ -92,10 +95,9 @@ Entry entry_of(const json& study, const std::string& backend) {
     }
     if (best == nullptr) break;
     Entry entry;
-    entry.figure =
-        fmt::format("{}×@{}", words::number(best->at("speedup").get<double>()), best->at("threads").get<int>());
+    entry.figure = fmt::format("{}×@{}", factor(best->at("speedup").get<double>()), best->at("threads").get<int>());
     const json& ci = best->at("speedup_ci");
-    entry.interval = fmt::format("({})", words::range({ci.at(0).get<double>(), ci.at(1).get<double>()}));
+    entry.interval = fmt::format("({})", factor(ci.at(0).get<double>()) + "–" + factor(ci.at(1).get<double>()));
     const json& winner = study.at("best");
     if (winner.is_object()) {
       bool tied = false;
@@ -125,7 +127,7 @@ std::string peer_of(const json& study) {
   }
   if (best == nullptr) return "";
   return fmt::format("{}@{} is {}× as fast", best->at("name").get<std::string>(), best->at("threads").get<int>(),
-                     words::number(best->at("ratio").get<double>()));
+                     factor(best->at("ratio").get<double>()));
 }
 
 std::string sequential_of(const json& study) {
@@ -177,7 +179,7 @@ std::string render_table(const json& analysis, bool colour, int width) {
     }
   }
   for (const json& study : analysis.at("cases")) {
-    name_width = std::max({name_width, columns(study.at("case").get<std::string>()), columns("  " + peer_of(study))});
+    name_width = std::max({name_width, columns(study.at("case").get<std::string>()), columns(" " + peer_of(study))});
     for (const std::string& backend : backends) {
       const Entry entry = entry_of(study, backend);
       cell_width = std::max({cell_width, columns(backend), columns(entry.figure) + 1, columns(entry.interval)});
@@ -197,7 +199,7 @@ std::string render_table(const json& analysis, bool colour, int width) {
     const std::string peer = peer_of(study);
     if (fits) {
       std::string first = left(name, name_width) + " " + right(sequential_of(study), time_width);
-      std::string second = ink.faint(left(peer.empty() ? "" : "  " + peer, name_width) + " " +
+      std::string second = ink.faint(left(peer.empty() ? "" : " " + peer, name_width) + " " +
                                      std::string(static_cast<std::size_t>(time_width), ' '));
       for (const std::string& backend : backends) {
         const Entry entry = entry_of(study, backend);

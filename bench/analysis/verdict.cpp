@@ -38,6 +38,14 @@ std::string percent(Interval shares) { return range({100 * shares.low, 100 * sha
 
 std::string speedup_of(const Point& point) { return times(point.speedup->value, point.speedup->ci); }
 
+std::string join(const std::vector<std::string>& clauses) {
+  std::string text;
+  for (const std::string& clause : clauses) {
+    if (!clause.empty()) text += (text.empty() ? "" : "; ") + clause;
+  }
+  return text;
+}
+
 // The measured rate of the ceiling that bounds the case.
 std::optional<double> ceiling_of(const CaseStudy& study, const Setting& setting, Bound bound, int threads) {
   const auto found = setting.ceilings.find(threads);
@@ -66,9 +74,12 @@ std::string law_clause(const Curve& curve, const Point& point) {
   const LawFit& fit = curve.fit;
   if (fit.superlinear) return "superlinear, most likely because the data fit in the caches of several cores";
   if (fit.law == Law::usl && fit.kappa_ci.low > 0) {
-    const std::string peak = fit.peak ? fmt::format("the peak near {:.0f} threads ({})", *fit.peak, range(fit.peak_ci))
-                                      : std::string("no peak in reach");
-    return fmt::format("contention {} and coherence {} put {} (USL)", percent(fit.sigma), percent(fit.kappa), peak);
+    std::string text = fmt::format("contention {} and coherence {} by USL", percent(fit.sigma), percent(fit.kappa));
+    if (fit.peak) {
+      text += fmt::format(", which puts the peak at {:.1f} threads ({:.1f}–{:.1f})", *fit.peak, fit.peak_ci.low,
+                          fit.peak_ci.high);
+    }
+    return text;
   }
   if (point.speedup->value / point.threads >= good_efficiency) return {};
   if (fit.law != Law::none && fit.sigma_ci.low > 0) {
@@ -82,107 +93,120 @@ std::string law_clause(const Curve& curve, const Point& point) {
   return {};
 }
 
-// Who is fastest, where, and by how much.
-std::string winner_clause(const CaseStudy& study, const Setting& setting) {
-  const Choice& best = *study.best;
-  std::vector<std::string> models{model_of(best)};
-  std::vector<std::string> places{fmt::format("{} on {}", model_of(best), best.point->threads)};
-  bool same_count = true;
-  for (const Choice& other : study.tied) {
-    models.push_back(model_of(other));
-    places.push_back(fmt::format("{} on {}", model_of(other), other.point->threads));
-    same_count = same_count && other.point->threads == best.point->threads;
-  }
-  const std::string reached = speedup_of(*best.point) + " sequential";
-  std::string text;
-  if (study.tied.empty()) {
-    text = fmt::format("{} {} {} on {}", models.front(), study.slower.empty() ? "reaches" : "wins at", reached,
-                       cores(best.point->threads, setting));
-  } else if (same_count) {
-    text = fmt::format("{} tie on {} at {}", list(models), cores(best.point->threads, setting), reached);
-  } else {
-    text = fmt::format("{} cores tie at {}", list(places), reached);
-  }
-  if (!study.slower.empty()) {
-    const Choice& next = study.slower.front();
-    text += fmt::format(", {} times as fast as {}", times(next.behind->value, next.behind->ci),
-                        next.point->threads == best.point->threads
-                            ? model_of(next)
-                            : fmt::format("{} on {}", model_of(next), cores(next.point->threads, setting)));
-  }
-  return text;
-}
-
 // Which cores were left to measure.
 std::string limit_clause(int largest, const Setting& setting) {
-  if (largest >= setting.available) {
-    return fmt::format("more cores than {} were not available to measure", largest);
+  if (largest < setting.available) {
+    return fmt::format("only {} of the {} cores {} measured", largest, setting.available,
+                       largest == 1 ? "was" : "were");
   }
-  return fmt::format("more than {} of the {} cores were not measured", largest, setting.available);
+  return largest == 1 ? "no second core was available to measure"
+                      : fmt::format("more cores than {} were not available to measure", largest);
 }
 
-// How far the best model scales, and why no farther.
-std::string scaling_clause(const CaseStudy& study, const Setting& setting) {
+// The models that can't be told from the fastest: "openmp wins", "openmp and tbb tie"; alone in the race it just
+// "reaches".
+std::string field_clause(const CaseStudy& study) {
+  std::vector<std::string> models{model_of(*study.best)};
+  for (const Choice& other : study.tied) models.push_back(model_of(other));
+  if (models.size() > 1) return list(models) + " tie";
+  return models.front() + (study.slower.empty() ? "" : " wins");
+}
+
+std::string next_clause(const CaseStudy& study, const Setting& setting) {
+  if (study.slower.empty()) return {};
+  const Choice& next = study.slower.front();
+  const std::string place = next.point->threads == study.best->point->threads
+                                ? model_of(next)
+                                : fmt::format("{} on {}", model_of(next), cores(next.point->threads, setting));
+  return fmt::format("next is {}, {}× slower ({})", place, number(next.behind->value), range(next.behind->ci));
+}
+
+// The fastest model goes on gaining up to the last count that was measured.
+std::string gaining_clause(const CaseStudy& study, const Setting& setting) {
   const Curve& curve = *study.best->curve;
-  const int enough = *study.enough_threads;
-  const int largest = study.largest_count();
-  const Point& there = *curve.at(enough);
+  const Point& last = *study.best->point;
+  const auto elsewhere = [&](const Choice& choice) { return choice.point->threads != last.threads; };
+  const bool alone = study.tied.empty() && study.slower.empty();
+  std::string text = fmt::format("{}{} {} on {}", field_clause(study), alone ? " reaches" : " at",
+                                 speedup_of(last) + " sequential", cores(last.threads, setting));
+  for (const Choice& choice : study.tied) {
+    if (elsewhere(choice)) text += fmt::format(" ({} on {})", model_of(choice), choice.point->threads);
+  }
+  const std::string roof = roof_clause(study, setting, last);
+  std::string why = !roof.empty() ? "still " + roof : law_clause(curve, last);
+  const double efficiency = last.speedup->value / last.threads;
+  if (why.empty() && efficiency >= good_efficiency) why = fmt::format("{:.0f} % efficient", 100 * efficiency);
+  return join({text, next_clause(study, setting), why, limit_clause(study.largest_count(), setting)});
+}
+
+// The fastest model gains no more from some count on.
+std::string stopping_clause(const CaseStudy& study, const Setting& setting) {
+  const Curve& curve = *study.best->curve;
+  const Point& there = *curve.at(curve.enough_threads);
+  const Point& last = curve.points.back();
+  bool together = true;
+  for (const Choice& other : study.tied) {
+    together = together && other.curve != nullptr && other.curve->enough_threads == curve.enough_threads;
+  }
+  std::string text = field_clause(study);
+  const bool many = !study.tied.empty() && together;
+  if (!study.tied.empty() && !together) text += "; " + curve.backend;
+  if (study.tied.empty() ? !study.slower.empty() : together) text += " and";
+  // Where the intervals are too wide to exclude a gain, the verdict says just that.
+  if (curve.flat_beyond) {
+    text += fmt::format(" {} paying after {} of {} cores at {} sequential", many ? "stop" : "stops", there.threads,
+                        last.threads, speedup_of(there));
+  } else {
+    text += fmt::format(" {} {} sequential on {}, beyond which no gain can be told up to {}",
+                        many ? "reach" : "reaches", speedup_of(there), cores(there.threads, setting), last.threads);
+  }
+  if (last.speedup && compare(*last.cell, *study.best->point->cell).above_one(setting.noise())) {
+    text += fmt::format(", falling to {}× on {}", number(last.speedup->value), last.threads);
+  }
   const std::string roof = roof_clause(study, setting, there);
   const std::string law = law_clause(curve, there);
-
-  if (enough >= curve.points.back().threads) {
-    std::string text = !roof.empty() ? "still " + roof : law;
-    if (text.empty() && there.speedup->value / enough >= good_efficiency) {
-      text = fmt::format("{:.0f} % efficient", 100 * there.speedup->value / enough);
-    }
-    return text + (text.empty() ? "" : "; ") + limit_clause(largest, setting);
+  if (!roof.empty()) {
+    text += ": " + roof;
+  } else if (!law.empty()) {
+    text += ": " + law;
+  } else if (curve.flat_beyond) {
+    text += ", for a reason that neither the ceilings nor the laws show";
   }
-
-  const bool by_one = enough == 1;
-  std::string text = fmt::format("{} stops paying after {}{}", study.tied.empty() ? "it" : curve.backend,
-                                 by_one ? "1" : std::to_string(enough), fmt::format(" of {} cores", largest));
-  if (enough != study.best->point->threads) text += fmt::format(" at {}×", number(there.speedup->value));
-  const Point& last = curve.points.back();
-  const Ratio fall = compare(*last.cell, *study.best->point->cell);
-  if (fall.above_one(setting.noise()) && last.speedup) {
-    text += fmt::format(" and falls to {}× on {}", number(last.speedup->value), last.threads);
-  }
-  if (!roof.empty()) return text + ": " + roof;
-  if (!law.empty()) return text + ": " + law;
-  return text + ", for a reason that neither the ceilings nor the laws show";
+  return join({text, next_clause(study, setting)});
 }
 
 std::string one_core_clause(const CaseStudy& study, const Setting& setting) {
   const Point& sequential = *study.sequential;
-  const Choice* parallel = study.best->curve != nullptr ? &*study.best : nullptr;
-  for (const std::vector<Choice>* choices : {&study.tied, &study.slower}) {
-    for (const Choice& choice : *choices) {
-      if (choice.curve == nullptr) continue;
-      if (parallel == nullptr || choice.point->speedup->value > parallel->point->speedup->value) parallel = &choice;
+  const int largest = study.largest_count();
+  // What parallel work reached at best; on one thread only where there was no more to try.
+  const Curve* curve = nullptr;
+  const Point* point = nullptr;
+  for (const Curve& each : study.curves) {
+    for (const Point& candidate : each.points) {
+      if (!candidate.speedup || (candidate.threads == 1 && largest > 1)) continue;
+      if (point != nullptr && point->speedup->value >= candidate.speedup->value) continue;
+      curve = &each;
+      point = &candidate;
     }
   }
   const std::string roof = roof_clause(study, setting, sequential);
-  if (study.largest_count() == 1) {
-    std::string text =
-        fmt::format("one core only, so there is nothing to scale: sequential takes {} ({} to {})",
-                    duration(sequential.median_ns), duration(sequential.ci.low), duration(sequential.ci.high));
-    if (!roof.empty()) text += ", " + roof;
-    if (parallel != nullptr)
-      text += fmt::format("; {} on one thread is at {}", model_of(*parallel), speedup_of(*parallel->point));
-    return text + "; " + limit_clause(1, setting);
+  const std::string took = duration(sequential.median_ns, sequential.ci);
+  if (point == nullptr) return join({"only sequential was measured, at " + took, roof});
+  if (largest == 1) {
+    return join({"one core only, so there is nothing to scale: sequential takes " + took,
+                 fmt::format("{} on one thread is at {}", curve->backend, speedup_of(*point)), roof,
+                 limit_clause(1, setting)});
   }
-  if (parallel == nullptr) return fmt::format("only sequential was measured, at {}", duration(sequential.median_ns));
-  const bool tie = !parallel->behind || !parallel->behind->above_one(setting.noise());
-  std::string text =
-      fmt::format("stays on one core: no model beats sequential{} (best: {} on {} at {}×, {})",
-                  tie ? " beyond the noise" : "", model_of(*parallel), cores(parallel->point->threads, setting),
-                  number(parallel->point->speedup->value), range(parallel->point->speedup->ci));
+  std::string why;
   if (sequential.median_ns < too_short_ns) {
-    text += fmt::format("; the call takes {}, too short for a fork-join", duration(sequential.median_ns));
+    why = fmt::format("the call takes {}, too short for a fork-join", duration(sequential.median_ns));
   } else if (sequential.bound == Bound::memory && !roof.empty()) {
-    text += "; one core is already " + roof;
+    why = "one core is already " + roof;
   }
-  return text;
+  return join({fmt::format("stays on one core: no model beats sequential{} (best: {} on {} at {}×, {})",
+                           point->speedup->below_one(setting.noise()) ? "" : " beyond the noise", curve->backend,
+                           cores(point->threads, setting), number(point->speedup->value), range(point->speedup->ci)),
+               why});
 }
 
 // Failed cells, grouped by model and reason, as the reader must know what the rest leaves out.
@@ -208,16 +232,17 @@ std::string failure_clause(const CaseStudy& study) {
 
 std::string unstable_clause(const CaseStudy& study) {
   std::vector<std::string> texts;
-  const auto look = [&](const std::string& model, const Point& point) {
-    if (point.deviation < unstable_deviation) return;
-    texts.push_back(fmt::format("{} on {} by {:.0f} %", model, point.threads, 100 * point.deviation));
+  const auto look = [&](const std::string& place, const Point& point) {
+    if (point.deviation >= unstable_deviation)
+      texts.push_back(fmt::format("{:.0f} % ({})", 100 * point.deviation, place));
   };
   if (study.sequential) look("sequential", *study.sequential);
-  if (study.best->curve != nullptr) look(model_of(*study.best), *study.best->point);
+  if (study.best->curve != nullptr)
+    look(fmt::format("{} on {}", model_of(*study.best), study.best->point->threads), *study.best->point);
   for (const Choice& choice : study.tied) {
-    if (choice.curve != nullptr) look(model_of(choice), *choice.point);
+    if (choice.curve != nullptr) look(fmt::format("{} on {}", model_of(choice), choice.point->threads), *choice.point);
   }
-  return texts.empty() ? "" : "unstable, so trust the intervals alone: times vary (" + list(texts) + ")";
+  return texts.empty() ? "" : "unstable, so trust the intervals alone: the standard deviation is " + list(texts);
 }
 
 std::string peer_clause(const CaseStudy& study, const Setting& setting) {
@@ -228,17 +253,7 @@ std::string peer_clause(const CaseStudy& study, const Setting& setting) {
                      number(study.fastest_peer_ratio->value), range(study.fastest_peer_ratio->ci));
 }
 
-std::string join(const std::vector<std::string>& clauses) {
-  std::string text;
-  for (const std::string& clause : clauses) {
-    if (!clause.empty()) text += (text.empty() ? "" : "; ") + clause;
-  }
-  return text + ".";
-}
-
-}  // namespace
-
-std::string verdict(const CaseStudy& study, const Setting& setting) {
+std::string clauses(const CaseStudy& study, const Setting& setting) {
   const std::string failures = failure_clause(study);
   if (!study.best) return join({"nothing was measured", failures});
 
@@ -261,17 +276,19 @@ std::string verdict(const CaseStudy& study, const Setting& setting) {
                  failures});
   }
 
-  std::vector<std::string> clauses;
+  std::string main;
   if (study.best->curve == nullptr || study.largest_count() == 1) {
-    clauses.push_back(one_core_clause(study, setting));
+    main = one_core_clause(study, setting);
+  } else if (study.best->curve->enough_threads == study.best->curve->points.back().threads) {
+    main = gaining_clause(study, setting);
   } else {
-    clauses.push_back(winner_clause(study, setting));
-    clauses.push_back(scaling_clause(study, setting));
+    main = stopping_clause(study, setting);
   }
-  clauses.push_back(unstable_clause(study));
-  clauses.push_back(peer_clause(study, setting));
-  clauses.push_back(failures);
-  return join(clauses);
+  return join({main, unstable_clause(study), peer_clause(study, setting), failures});
 }
+
+}  // namespace
+
+std::string verdict(const CaseStudy& study, const Setting& setting) { return clauses(study, setting) + "."; }
 
 }  // namespace speedwell::bench::analysis

@@ -19,12 +19,32 @@ std::string number(double value) {
   return fmt::format("{:.{}f}", value, std::clamp(2 - magnitude, 0, 5));
 }
 
+namespace {
+
+struct Unit {
+  double ns;
+  const char* name;
+};
+
+Unit unit_of(double ns) {
+  if (ns < 999.5) return {1, "ns"};
+  if (ns < 999.5e3) return {1e3, "µs"};
+  if (ns < 999.5e6) return {1e6, "ms"};
+  return {1e9, "s"};
+}
+
+}  // namespace
+
 std::string duration(double ns) {
   if (!std::isfinite(ns)) return "?";
-  if (ns < 999.5) return number(ns) + " ns";
-  if (ns < 999.5e3) return number(ns / 1e3) + " µs";
-  if (ns < 999.5e6) return number(ns / 1e6) + " ms";
-  return number(ns / 1e9) + " s";
+  const Unit unit = unit_of(ns);
+  return fmt::format("{} {}", number(ns / unit.ns), unit.name);
+}
+
+std::string duration(double ns, Interval interval) {
+  const Unit unit = unit_of(ns);
+  return fmt::format("{0} {3} ({1} to {2} {3})", number(ns / unit.ns), number(interval.low / unit.ns),
+                     number(interval.high / unit.ns), unit.name);
 }
 
 std::string range(Interval interval) { return number(interval.low) + "–" + number(interval.high); }

@@ -15,6 +15,9 @@ std::string number(double value);
 // "12.4 ms", "850 ns"
 std::string duration(double ns);
 
+// "12.4 ms (12.2 to 12.9 ms)"
+std::string duration(double ns, Interval interval);
+
 // "1.91–1.96"
 std::string range(Interval interval);
 
