@@ -29,3 +29,18 @@ list(JOIN HWLOC_LDFLAGS " " hwloc_ldflags)
 string(APPEND pc_libs " ${hwloc_ldflags} ${CMAKE_THREAD_LIBS_INIT}")
 configure_file(cmake/speedwell.pc.in speedwell.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/speedwell.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+# The command goes where commands are; what it starts lies in ../libexec/speedwell from there, one program for each
+# runtime and peer library that was found.
+if(SPEEDWELL_BENCH)
+  get_property(programs DIRECTORY bench PROPERTY BUILDSYSTEM_TARGETS)
+  foreach(program IN LISTS programs)
+    get_target_property(type ${program} TYPE)
+    get_target_property(file_name ${program} OUTPUT_NAME)
+    if(type STREQUAL EXECUTABLE AND file_name STREQUAL speedwell)
+      install(TARGETS ${program})
+    elseif(type STREQUAL EXECUTABLE)
+      install(TARGETS ${program} RUNTIME DESTINATION libexec/speedwell)
+    endif()
+  endforeach()
+endif()
