@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// Starts gnuplot, without a shell.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+
+namespace speedwell::bench::report {
+
+struct GnuplotResult {
+  bool found = true;  // false: there is no such program
+  bool ok = false;    // it ended by itself, with status 0
+  std::string said;   // all that it printed, warnings included
+};
+
+// Runs `program script` with `folder` as the working directory, and ends it when it takes longer than `limit`.
+GnuplotResult run_gnuplot(const std::string& program, const std::filesystem::path& folder, const std::string& script,
+                          std::chrono::milliseconds limit);
+
+}  // namespace speedwell::bench::report
