@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// The list of cases. A new kernel adds one line here.
+#include <algorithm>
+#include <bit>
+#include <iterator>
+
+#include "bench/case.hpp"
+#include "bench/cases/ceiling_case.hpp"
+#include "bench/cases/image_filter_case.hpp"
+#include "bench/cases/matmul_case.hpp"
+
+namespace speedwell::bench {
+
+const std::vector<Case>& cases() {
+  static const std::vector<Case> all = [] {
+    std::vector<Case> list;
+    for (const auto& of_kernel : {matmul_cases(), image_filter_cases(), ceiling_cases()}) {
+      list.insert(list.end(), of_kernel.begin(), of_kernel.end());
+    }
+    return list;
+  }();
+  return all;
+}
+
+const Case* find_case(std::string_view name) {
+  const auto& all = cases();
+  const auto found = std::find_if(all.begin(), all.end(), [name](const Case& each) { return each.name() == name; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+std::string Case::name() const { return kernel + "/" + variant + "/" + size; }
+
+bool runs_on(const Case& which, std::string_view backend) {
+  const auto built = backend_names();
+  if (std::find(built.begin(), built.end(), backend) == built.end()) return false;
+  return which.kernel != "ceiling" || backend == Sequential::name || backend == Threads::name;
+}
+
+std::vector<std::string> backend_names() {
+  std::vector<std::string> names;
+  for (const Backend& backend : {Backend(Sequential{}), Backend(Threads{}), Backend(OpenMp{}), Backend(Tbb{})}) {
+    if (is_built(backend)) names.emplace_back(name(backend));
+  }
+  return names;
+}
+
+std::vector<int> thread_axis(int most) {
+  std::vector<int> counts;
+  // From 8 on each power of two, and half-way to the next.
+  const auto step = [](int count) { return count < 8 ? 1 : static_cast<int>(std::bit_floor(unsigned(count)) / 2); };
+  for (int count = 1; count < most; count += step(count)) counts.push_back(count);
+  counts.push_back(most);
+  return counts;
+}
+
+std::string cell_name(const Case& which, std::string_view backend, int threads) {
+  return which.name() + "/" + std::string(backend) + "/" + std::to_string(threads);
+}
+
+}  // namespace speedwell::bench

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compiled once for each instruction set: foreach_target.h includes this file again and again.
+#include "bench/cases/ceiling_tile.hpp"
+
+#include <cstdint>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "bench/cases/ceiling_tile.cpp"
+#include <hwy/foreach_target.h>  // must come before highway.h
+
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace speedwell::bench {
+
+template <std::int64_t target>
+struct CeilingTiles;
+
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+template <class T>
+void chains(T* HWY_RESTRICT x, std::size_t steps) {
+  const hn::ScalableTag<T> d;
+  const std::size_t n = hn::Lanes(d);
+  const auto constant = hn::Set(d, static_cast<T>(fma_constant));
+  // Named, because g++ keeps an array of vectors in memory.
+  auto x0 = hn::LoadU(d, x), x1 = hn::LoadU(d, x + n), x2 = hn::LoadU(d, x + 2 * n), x3 = hn::LoadU(d, x + 3 * n);
+  auto x4 = hn::LoadU(d, x + 4 * n), x5 = hn::LoadU(d, x + 5 * n), x6 = hn::LoadU(d, x + 6 * n);
+  auto x7 = hn::LoadU(d, x + 7 * n), x8 = hn::LoadU(d, x + 8 * n), x9 = hn::LoadU(d, x + 9 * n);
+  auto x10 = hn::LoadU(d, x + 10 * n), x11 = hn::LoadU(d, x + 11 * n);
+  for (std::size_t step = 0; step < steps; ++step) {
+    x0 = hn::NegMulAdd(x0, x0, constant);
+    x1 = hn::NegMulAdd(x1, x1, constant);
+    x2 = hn::NegMulAdd(x2, x2, constant);
+    x3 = hn::NegMulAdd(x3, x3, constant);
+    x4 = hn::NegMulAdd(x4, x4, constant);
+    x5 = hn::NegMulAdd(x5, x5, constant);
+    x6 = hn::NegMulAdd(x6, x6, constant);
+    x7 = hn::NegMulAdd(x7, x7, constant);
+    x8 = hn::NegMulAdd(x8, x8, constant);
+    x9 = hn::NegMulAdd(x9, x9, constant);
+    x10 = hn::NegMulAdd(x10, x10, constant);
+    x11 = hn::NegMulAdd(x11, x11, constant);
+  }
+  hn::StoreU(x0, d, x);
+  hn::StoreU(x1, d, x + n);
+  hn::StoreU(x2, d, x + 2 * n);
+  hn::StoreU(x3, d, x + 3 * n);
+  hn::StoreU(x4, d, x + 4 * n);
+  hn::StoreU(x5, d, x + 5 * n);
+  hn::StoreU(x6, d, x + 6 * n);
+  hn::StoreU(x7, d, x + 7 * n);
+  hn::StoreU(x8, d, x + 8 * n);
+  hn::StoreU(x9, d, x + 9 * n);
+  hn::StoreU(x10, d, x + 10 * n);
+  hn::StoreU(x11, d, x + 11 * n);
+}
+
+template <class T>
+void triad(T* HWY_RESTRICT a, const T* HWY_RESTRICT b, const T* HWY_RESTRICT c, T factor, std::size_t count) {
+  const hn::ScalableTag<T> d;
+  const std::size_t n = hn::Lanes(d);
+  const auto factors = hn::Set(d, factor);
+  std::size_t i = 0;
+  for (; i + n <= count; i += n) {
+    hn::StoreU(hn::MulAdd(factors, hn::LoadU(d, c + i), hn::LoadU(d, b + i)), d, a + i);
+  }
+  for (; i < count; ++i) a[i] = b[i] + factor * c[i];
+}
+
+template <class T>
+constexpr CeilingTile<T> tile = {hn::MaxLanes(hn::ScalableTag<T>()), chains<T>, triad<T>};
+
+}  // namespace HWY_NAMESPACE
+
+template <>
+struct CeilingTiles<HWY_TARGET> {
+  static constexpr const CeilingTile<float>& f32 = HWY_NAMESPACE::tile<float>;
+  static constexpr const CeilingTile<double>& f64 = HWY_NAMESPACE::tile<double>;
+};
+
+}  // namespace speedwell::bench
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+#include "runtime/select_target.hpp"
+
+namespace speedwell::bench {
+
+const CeilingTile<float>& ceiling_tile(float) {
+  return *runtime::select_target([]<std::int64_t target> { return &CeilingTiles<target>::f32; });
+}
+
+const CeilingTile<double>& ceiling_tile(double) {
+  return *runtime::select_target([]<std::int64_t target> { return &CeilingTiles<target>::f64; });
+}
+
+}  // namespace speedwell::bench
+#endif

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+
+#include "bench/child/protocol.hpp"
+
+namespace speedwell::bench {
+
+// Speedwell's own kernels on the backend that the options name. Throws InvalidArgument where there is no such backend.
+std::unique_ptr<Engine> make_own_engine(const ChildOptions& options);
+
+}  // namespace speedwell::bench

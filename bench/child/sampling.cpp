@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/child/sampling.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <limits>
+#include <string>
+
+#include <sys/resource.h>
+#include <time.h>
+
+namespace speedwell::bench {
+namespace {
+
+std::int64_t read_clock(clockid_t clock) {
+  timespec now = {};
+  ::clock_gettime(clock, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+}  // namespace
+
+std::int64_t wall_ns() { return read_clock(CLOCK_MONOTONIC); }
+
+std::int64_t cpu_ns() { return read_clock(CLOCK_PROCESS_CPUTIME_ID); }
+
+Disturbance read_disturbance(const std::vector<int>& cpus) {
+  Disturbance disturbance;
+  std::ifstream stat("/proc/stat");
+  for (std::string name; stat >> name && name.starts_with("cpu");) {
+    // user nice system idle iowait irq softirq steal
+    std::int64_t ticks[8] = {};
+    for (std::int64_t& field : ticks) stat >> field;
+    stat.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
+    const bool ours =
+        std::any_of(cpus.begin(), cpus.end(), [&name](int cpu) { return name == "cpu" + std::to_string(cpu); });
+    if (ours) disturbance.steal_ticks += ticks[7];
+  }
+  rusage usage = {};
+  ::getrusage(RUSAGE_SELF, &usage);
+  disturbance.involuntary_switches = usage.ru_nivcsw;
+  return disturbance;
+}
+
+std::int64_t calibration_spin_ns() {
+  // Each step waits for the one before: a multiplication and an addition, 4 to 5 cycles on any core of today.
+  constexpr int steps = 100'000;
+  std::uint64_t state = 1;
+  const std::int64_t begin = wall_ns();
+  for (int i = 0; i < steps; ++i) {
+    state = state * 6364136223846793005 + 1442695040888963407;
+    asm volatile("" : "+r"(state));  // or the compiler takes several steps at once
+  }
+  return wall_ns() - begin;
+}
+
+void wait_until_idle() {
+  // libgomp spins for some milliseconds, libomp 200 ms, OpenBLAS about 25 ms.
+  constexpr std::int64_t longest = 250'000'000;
+  constexpr timespec nap = {0, 200'000};
+  const std::int64_t begin = wall_ns();
+  while (wall_ns() - begin < longest) {
+    const std::int64_t cpu = cpu_ns(), wall = wall_ns();
+    ::nanosleep(&nap, nullptr);
+    // One spinning thread takes all of the nap; this one a few microseconds to look.
+    if (cpu_ns() - cpu < (wall_ns() - wall) / 4) return;
+  }
+}
+
+}  // namespace speedwell::bench
