@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <algorithm>
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <set>
+#include <system_error>
+
+#include <speedwell/machine.hpp>
+
+#include "bench/analysis/analysis.hpp"
+#include "bench/case.hpp"
+#include "bench/cli/run_folder.hpp"
+#include "bench/cli/verbs.hpp"
+#include "bench/driver/children.hpp"
+#include "bench/driver/fingerprint.hpp"
+#include "bench/driver/plan.hpp"
+#include "bench/driver/progress.hpp"
+#include "bench/driver/sweep.hpp"
+#include "bench/files.hpp"
+#include "bench/journal.hpp"
+
+namespace speedwell::bench {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+namespace {
+
+// The quick suite on two cores ends within four minutes: this, and a minute for the last round, analysis and plots.
+constexpr double quick_budget_s = 180;
+// An hour, as one leaves a machine alone over lunch.
+constexpr double full_budget_s = 3600;
+// Beyond it a round's number says nothing more; it bounds what the journal may grow to.
+constexpr int most_rounds_asked = 1000;
+
+void check(const BenchOptions& options) {
+  if (options.rounds && (*options.rounds < 1 || *options.rounds > most_rounds_asked)) {
+    throw UsageError(fmt::format("--rounds {}, expected a number from 1 to {}", *options.rounds, most_rounds_asked));
+  }
+  if (options.budget_s && !(*options.budget_s > 0 && *options.budget_s <= 1e7)) {
+    throw UsageError(fmt::format("--budget {}, expected seconds from above 0 to 1e7", *options.budget_s));
+  }
+  if (!(options.timeout_s > 0 && options.timeout_s <= 1e6)) {
+    throw UsageError(fmt::format("--timeout {}, expected seconds from above 0 to 1e6", options.timeout_s));
+  }
+}
+
+std::string counted(std::size_t count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
+std::vector<int> thread_counts(const BenchOptions& options, Progress& progress) {
+  const Machine& here = machine();
+  const int most = most_useful_threads(here);
+  std::vector<int> threads = options.threads.empty() ? thread_axis(most) : parse_threads(options.threads);
+  const std::size_t cores = here.core_cpus.size();
+  progress.say(
+      fmt::format("machine: {}, {} allowed ({})", here.cpu, counted(cores, "physical core"), here.cpus_source));
+  progress.say(here.quota_cpus > 0 ? fmt::format("quota: {:.4g} CPUs ({})", here.quota_cpus, here.quota_source)
+                                   : fmt::format("quota: none ({})", here.quota_source));
+  progress.say(fmt::format("threads: {}{}", fmt::join(threads, ", "), options.threads.empty() ? "" : " (as asked)"));
+  if (most == 1) {
+    progress.warn("one core only: there is no scaling to see here, only what each model costs on one thread");
+  } else if (options.threads.empty() && most < static_cast<int>(cores)) {
+    progress.warn(fmt::format("the quota caps the threads at {} of {} cores; --threads goes beyond", most, cores));
+  }
+  if (threads.back() > static_cast<int>(cores)) {
+    progress.warn(
+        fmt::format("{} threads on {}: what is beyond the cores takes turns", threads.back(), counted(cores, "core")));
+  }
+  return threads;
+}
+
+// How idle threads of the children wait, in the words of each model.
+ordered_json wait_policies(const std::vector<Cell>& cells, Children& children) {
+  ordered_json policies = ordered_json::object();
+  for (const Cell& cell : cells) {
+    if (policies.contains(cell.backend)) continue;
+    try {
+      policies[cell.backend] = children.hello({cell.backend, cell.threads}).value("wait_policy", "");
+    } catch (const ChildError&) {
+      policies[cell.backend] = "not known";  // the sweep will say why, at the first of its cells
+    }
+  }
+  return policies;
+}
+
+// Nothing of a run may be in the folder, so that no two runs are mixed.
+void check_folder(const fs::path& folder) {
+  if (!fs::exists(folder)) return;
+  if (!fs::is_directory(folder)) {
+    throw JournalError(fmt::format("{} is not a folder, expected one, or a name that is free", folder.string()));
+  }
+  if (fs::exists(folder / journal_name)) {
+    throw JournalError(
+        fmt::format("{} holds a run already; --resume --output {} goes on with it", folder.string(), folder.string()));
+  }
+  if (!fs::is_empty(folder)) {
+    throw JournalError(
+        fmt::format("{} is not empty, expected an empty folder, or a name that is free", folder.string()));
+  }
+}
+
+std::string first_difference_to_here(const json& header, const Children& children) {
+  const json machine_now = machine_fingerprint();
+  const json build_now = build_fingerprint(children.programs());
+  std::string difference = first_difference(header.at("machine"), machine_now, "machine");
+  return difference.empty() ? first_difference(header.at("build"), build_now, "build") : difference;
+}
+
+int finish(const fs::path& run, const SweepOutcome& outcome, const BenchOptions& options, Progress& progress) {
+  const std::string resume = options.output.empty() ? "" : " --output " + options.output;
+  if (outcome.signal != 0) {
+    progress.warn(fmt::format("interrupted after {}; `speedwell bench --resume{}` goes on",
+                              counted(static_cast<std::size_t>(outcome.rounds), "complete round"), resume));
+  }
+  if (outcome.rounds > 0) {
+    if (outcome.signal == 0) progress.say("measured; now the analysis and the report");
+    present_results(run, {.report = options.report, .json = options.json});
+    if (options.output.empty()) {
+      const fs::path latest = fs::path(results_folder) / "latest";
+      if (fs::exists(fs::symlink_status(latest)) && !fs::is_symlink(fs::symlink_status(latest))) {
+        progress.warn(fmt::format("{} is not a symbolic link and was left as it is", latest.string()));
+      } else {
+        link_atomically(latest, run.filename());
+      }
+    }
+  }
+  if (outcome.signal != 0) return exit_signal_base + outcome.signal;
+  if (outcome.failed > 0) {
+    progress.warn(fmt::format("{} failed, see above", counted(static_cast<std::size_t>(outcome.failed), "cell")));
+    return exit_negative;
+  }
+  return exit_ok;
+}
+
+int sweep_and_finish(const fs::path& run, const Journal& journal, JournalWriter writer, Children& children,
+                     const BenchOptions& options, Progress& progress) {
+  Interrupts interrupts;
+  // From the first round on there is something to look at, whatever happens to this process.
+  const auto first_results = [&] {
+    const Journal so_far = read_journal(run / journal_name);
+    write_results(so_far, analyse(so_far), run);
+  };
+  SweepOutcome outcome = Sweep(journal, writer, children, progress, interrupts).run(first_results);
+  return finish(run, outcome, options, progress);
+}
+
+int resume(const BenchOptions& options, Children& children, Progress& progress) {
+  const fs::path run = options.output.empty() ? newest_resumable_run() : find_run_folder(options.output);
+  Journal journal = read_journal(run / journal_name);
+  if (journal.finished) {
+    progress.say(fmt::format("{} is finished already; its results are made again", run.string()));
+    const auto failed = static_cast<int>(std::count_if(journal.records.begin(), journal.records.end(),
+                                                       [](const json& record) { return record["kind"] == "failed"; }));
+    return finish(run, {journal.records.back()["rounds"].get<int>(), failed, 0}, options, progress);
+  }
+  if (const std::string difference = first_difference_to_here(journal.header, children); !difference.empty()) {
+    throw JournalError(
+        fmt::format("cannot resume {}: it was begun on another machine or build: {}", run.string(), difference));
+  }
+  progress.say(fmt::format("going on with {}{}", run.string(),
+                           journal.torn_tail ? "; its last line was cut, and is dropped" : ""));
+  if (options.budget_s) journal.header["config"]["budget_s"] = *options.budget_s;
+  JournalWriter writer = JournalWriter::resume(run / journal_name, journal);
+  writer.append({{"kind", "resumed"}, {"at", utc_now()}});
+  return sweep_and_finish(run, journal, std::move(writer), children, options, progress);
+}
+
+}  // namespace
+
+int run_bench(const BenchOptions& options) {
+  check(options);
+  Progress progress;
+  Children children(programs_folder(), options.timeout_s);
+  if (options.resume) return resume(options, children, progress);
+
+  Selection selection = {.patterns = options.patterns,
+                         .full = options.full,
+                         .backends = options.backends,
+                         .threads = thread_counts(options, progress),
+                         .peers = options.peers};
+  const std::vector<Cell> cells = plan_cells(selection, children, progress);
+  if (options.list) {
+    if (options.json) {
+      ordered_json list = ordered_json::array();
+      for (const Cell& cell : cells) list.push_back(to_json(cell));
+      fmt::print("{}\n", list.dump(2));
+    } else {
+      for (const Cell& cell : cells) fmt::print("{}\n", cell.name);
+    }
+    return exit_ok;
+  }
+
+  const fs::path run = options.output.empty() ? new_run_folder() : fs::path(options.output);
+  check_folder(run);
+  const std::uint64_t seed = options.seed.value_or(std::random_device{}());
+  // Who asks for a number of rounds gets it, however long it takes, unless there is a budget too.
+  const SweepConfig defaults;
+  const double budget_s =
+      options.budget_s.value_or(options.rounds ? 0 : (options.full ? full_budget_s : quick_budget_s));
+  const ordered_json header = {{"kind", "header"},
+                               {"schema", 1},
+                               {"run", fs::weakly_canonical(run).filename().string()},
+                               {"started", utc_now()},
+                               {"label", ""},
+                               {"machine", machine_fingerprint()},
+                               {"build", build_fingerprint(children.programs())},
+                               {"config",
+                                {{"seed", seed},
+                                 {"rounds", options.rounds.value_or(defaults.rounds)},
+                                 {"most_rounds", options.rounds.value_or(defaults.most_rounds)},
+                                 {"budget_s", budget_s},
+                                 {"threads", selection.threads},
+                                 {"suite", options.full ? "full" : "quick"},
+                                 {"patterns", options.patterns},
+                                 {"wait_policy", wait_policies(cells, children)},
+                                 {"pinned", true},
+                                 {"environment", measuring_environment()}}},
+                               {"cells", [&] {
+                                  ordered_json list = ordered_json::array();
+                                  for (const Cell& cell : cells) list.push_back(to_json(cell));
+                                  return list;
+                                }()}};
+  const bool made = fs::create_directories(run);
+  JournalWriter writer = [&] {
+    try {
+      return JournalWriter::create(run / journal_name, header);
+    } catch (...) {
+      std::error_code ignored;
+      if (made) fs::remove(run, ignored);
+      throw;
+    }
+  }();
+  std::set<std::string> names;
+  for (const Cell& cell : cells) names.insert(cell.case_name);
+  progress.say(fmt::format("run: {}, {} of {}, seed {}{}", run.string(), counted(cells.size(), "cell"),
+                           counted(names.size(), "case"), seed,
+                           budget_s > 0 ? fmt::format(", budget {}", clock_text(budget_s)) : std::string()));
+  return sweep_and_finish(run, read_journal(run / journal_name), std::move(writer), children, options, progress);
+}
+
+}  // namespace speedwell::bench

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// The `speedwell` command: reads the command line, runs a verb, and turns what went wrong into a message and a status.
+#include <fmt/format.h>
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include <speedwell/error.hpp>
+#include <speedwell/runtime.hpp>
+
+#include "bench/cli/verbs.hpp"
+#include "bench/driver/build_info.hpp"
+#include "bench/driver/plan.hpp"
+
+namespace {
+
+using namespace speedwell::bench;
+
+struct Command {
+  CLI::App app{"CPU kernels in four parallel models, and what they cost on this machine"};
+  MachineOptions machine;
+  BenchOptions bench;
+  ReportOptions report;
+  FilterOptions filter;
+
+  Command();
+};
+
+void add_machine(CLI::App& app, MachineOptions& options) {
+  CLI::App* const verb = app.add_subcommand("machine", "Say what this machine is, and measure its ceilings");
+  verb->add_flag("--json", options.json, "Print JSON");
+  verb->add_flag("!--no-ceilings", options.ceilings, "Measure nothing");
+  verb->add_option("--timeout", options.timeout_s, "Seconds after which a silent child counts as hung")
+      ->capture_default_str();
+}
+
+void add_bench(CLI::App& app, BenchOptions& options) {
+  CLI::App* const verb =
+      app.add_subcommand("bench", "Measure cases on each backend and thread count, into a run folder with a report");
+  verb->add_option("CASE-REGEX", options.patterns,
+                   "Cases whose names match: of the quick ones, or if none of those does, of all");
+  CLI::Option* const full = verb->add_flag("--full", options.full, "All cases, for up to an hour");
+  verb->add_flag("--quick")->description("The quick cases, for up to three minutes: the default")->excludes(full);
+  verb->add_option("--backend", options.backends,
+                   "Only these models and peer libraries, beside the sequential version: threads,openmp,tbb,openblas,…")
+      ->delimiter(',');
+  verb->add_option("--threads", options.threads,
+                   "Thread counts, such as 1,2,4 or 1-8; default: 1, 2, … up to the allowed cores");
+  verb->add_option("--rounds", options.rounds,
+                   "Exactly so many samples a cell; default: at least 9, then more until intervals are within 2 %");
+  verb->add_option("--budget", options.budget_s, "Seconds for preparation and samples; default: 180, with --full 3600");
+  verb->add_option("--seed", options.seed, "Of the order within rounds; default: a new one each time, in the journal");
+  verb->add_option("--output", options.output, "The run's folder; default: results/<UTC time>");
+  CLI::Option* const resume =
+      verb->add_flag("--resume", options.resume, "Go on with the newest unfinished run, or with the one in --output");
+  for (const char* const given : {"CASE-REGEX", "--full", "--quick", "--backend", "--threads", "--rounds", "--seed"}) {
+    // What is measured stands in the journal.
+    resume->excludes(verb->get_option(given));
+  }
+  verb->add_flag("--list", options.list, "Print the cells, measure nothing")->excludes(resume);
+  verb->add_flag("!--no-peers", options.peers, "Don't measure Eigen, OpenBLAS and OpenCV beside");
+  verb->add_flag("!--no-report", options.report, "No plots and no HTML page");
+  verb->add_flag("--json", options.json, "Print the analysis (with --list, the cells) as JSON");
+  verb->add_option("--timeout", options.timeout_s, "Seconds after which a silent child counts as hung")
+      ->capture_default_str();
+  verb->footer(
+      "Ctrl-C lets the running sample end and makes results of what there is; --resume goes on from there.\n"
+      "Status: 0 done, 1 a cell failed, 2 wrong use, 3 could not, 128 + N ended by signal N.");
+}
+
+void add_report(CLI::App& app, ReportOptions& options) {
+  CLI::App* const verb =
+      app.add_subcommand("report", "Make analysis, tables, plots and page again from a run's journal");
+  verb->add_option("RUN", options.run, "A run's folder, or latest")->required();
+  verb->add_flag("--json", options.json, "Print the analysis as JSON");
+}
+
+void add_filter(CLI::App& app, FilterOptions& options) {
+  CLI::App* const verb = app.add_subcommand("filter", "Run an image filter on a PNG file");
+  verb->add_option("IN", options.in, "A PNG image; 16 bits are rounded to 8, a palette becomes its colours")
+      ->required();
+  verb->add_option("OUT", options.out, "Where the PNG image goes, whole or not at all; may be IN")->required();
+  verb->add_option("--gaussian", options.gaussian, "Blur by a Gaussian of this standard deviation, in pixels");
+  verb->add_option("--sobel", options.sobel, "Derivative along x or y; shown is its magnitude, cut off at 255");
+  verb->add_option("--median", options.median, "Median of a square window of side 3");
+  verb->add_option("--border", options.border, "Beyond the edge: constant, replicate, reflect, reflect_101 or wrap")
+      ->capture_default_str();
+  verb->add_option("--border-value", options.border_value, "What --border constant is")->capture_default_str();
+  verb->add_option("--backend", options.backend, "automatic, sequential, threads, openmp or tbb")
+      ->capture_default_str();
+  verb->add_option("--threads", options.threads, "1 to 1024; 0: as many as the machine is good for")
+      ->capture_default_str();
+  verb->add_flag("--verbose", options.verbose, "Say on which backend and threads it ran");
+}
+
+Command::Command() {
+  const BuildInfo& build = build_info();
+  app.name("speedwell");
+  app.set_version_flag("--version",
+                       fmt::format("speedwell {} ({}{}, {})", speedwell::version(), build.commit.substr(0, 12),
+                                   build.dirty ? " modified" : "", build.compiler));
+  app.require_subcommand(1);
+  add_machine(app, machine);
+  add_bench(app, bench);
+  add_report(app, report);
+  add_filter(app, filter);
+}
+
+int complain(int status, std::string_view what) {
+  fmt::print(stderr, "speedwell: {}\n", what);
+  return status;
+}
+
+// CLI11 says only that a word was not expected. Most often it is a slip.
+std::string about_unexpected(const CLI::App& app, const std::vector<std::string>& words) {
+  std::vector<std::string> known;
+  const auto chosen = app.get_subcommands();
+  if (chosen.empty()) {
+    for (const CLI::App* const verb : app.get_subcommands([](const CLI::App*) { return true; })) {
+      known.push_back(verb->get_name());
+    }
+    return fmt::format("unknown verb '{}', expected one of {}{}", words.front(), fmt::join(known, ", "),
+                       did_you_mean(words.front(), known));
+  }
+  const CLI::App* const verb = chosen.front();
+  for (const CLI::Option* const option : verb->get_options()) {
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  }
+  const std::string word = words.front().substr(0, words.front().find('='));
+  return fmt::format("{}: '{}' was not expected{}; expected the options that `speedwell {} --help` shows",
+                     verb->get_name(), words.front(), did_you_mean(word, known), verb->get_name());
+}
+
+// A status, or -1 if there is a verb to run.
+int parse(Command& command, int argc, char** argv) {
+  try {
+    command.app.parse(argc, argv);
+    return -1;
+  } catch (const CLI::Success& help) {
+    return command.app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    const std::vector<std::string> unexpected = command.app.remaining(true);
+    if (!unexpected.empty()) return complain(exit_wrong_use, about_unexpected(command.app, unexpected));
+    if (argc < 2) {
+      return complain(exit_wrong_use,
+                      "no verb given, expected one of machine, bench, report, filter; --help says more");
+    }
+    return complain(exit_wrong_use, error.what());
+  }
+}
+
+int run_verb(const Command& command) {
+  if (command.app.got_subcommand("machine")) return run_machine(command.machine);
+  if (command.app.got_subcommand("bench")) return run_bench(command.bench);
+  if (command.app.got_subcommand("report")) return run_report(command.report);
+  return run_filter(command.filter);
+}
+
+int guarded(int argc, char** argv) {
+  try {
+    Command command;
+    const int status = parse(command, argc, argv);
+    return status >= 0 ? status : run_verb(command);
+  } catch (const UsageError& error) {
+    return complain(exit_wrong_use, error.what());
+  } catch (const speedwell::InvalidArgument& error) {
+    return complain(exit_wrong_use, error.what());
+  } catch (const std::bad_alloc&) {
+    return complain(exit_impossible, "not enough memory");
+  } catch (const std::exception& error) {
+    return complain(exit_impossible, error.what());
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // A reader that has seen enough (`| head`), or a child that died, is no reason to end without a word.
+  std::signal(SIGPIPE, SIG_IGN);
+  const int status = guarded(argc, argv);
+  errno = 0;
+  const bool printed = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+  if (!printed && errno != EPIPE) {
+    return complain(exit_impossible,
+                    fmt::format("cannot write to standard output: {}", std::generic_category().message(errno)));
+  }
+  return status;
+}

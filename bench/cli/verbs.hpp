@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// The verbs of the command. Each prints results to stdout and all else to stderr, and returns the exit status.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace speedwell::bench {
+
+enum ExitStatus {
+  exit_ok = 0,
+  exit_negative = 1,  // it ran, and found something wrong
+  exit_wrong_use = 2,
+  exit_impossible = 3,    // files that can't be read or written, runs that can't go on
+  exit_signal_base = 128  // and the signal's number, as shells count
+};
+
+struct MachineOptions {
+  bool json = false;
+  bool ceilings = true;
+  double timeout_s = 60;
+};
+int run_machine(const MachineOptions& options);
+
+struct BenchOptions {
+  std::vector<std::string> patterns;
+  bool full = false;
+  std::vector<std::string> backends;
+  std::string threads;
+  std::optional<int> rounds;
+  std::optional<double> budget_s;
+  std::optional<std::uint64_t> seed;
+  std::string output;
+  bool resume = false;
+  bool list = false;
+  bool peers = true;
+  bool report = true;
+  bool json = false;
+  double timeout_s = 60;
+};
+int run_bench(const BenchOptions& options);
+
+struct ReportOptions {
+  std::string run;
+  bool json = false;
+};
+int run_report(const ReportOptions& options);
+
+struct FilterOptions {
+  std::filesystem::path in;
+  std::filesystem::path out;
+  std::optional<double> gaussian;
+  std::string sobel;  // "x", "y", or empty
+  std::optional<int> median;
+  std::string border = "reflect_101";
+  double border_value = 0;
+  std::string backend = "automatic";
+  int threads = 0;
+  bool verbose = false;
+};
+int run_filter(const FilterOptions& options);
+
+}  // namespace speedwell::bench

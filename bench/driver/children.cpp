@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/driver/children.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <system_error>
+
+#include <speedwell/backend.hpp>
+#include <speedwell/error.hpp>
+#include <speedwell/machine.hpp>
+
+namespace speedwell::bench {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+struct PeerProgram {
+  const char* peer;
+  const char* file;
+  std::optional<Isa> needs;
+};
+
+// Of each peer the first that is there and that this processor can run.
+constexpr PeerProgram peer_programs[] = {
+    {"eigen", "speedwell_peer_eigen_avx512", Isa::avx512}, {"eigen", "speedwell_peer_eigen_avx2", Isa::avx2},
+    {"eigen", "speedwell_peer_eigen", std::nullopt},       {"openblas", "speedwell_peer_openblas", std::nullopt},
+    {"opencv", "speedwell_peer_opencv", std::nullopt},
+};
+
+std::vector<Peer> find_peers(const fs::path& folder) {
+  const std::vector<Isa>& isas = machine().isas;
+  std::vector<Peer> peers;
+  for (const PeerProgram& candidate : peer_programs) {
+    if (peers.empty() || peers.back().name != candidate.peer) peers.push_back({candidate.peer, {}});
+    const bool runs = !candidate.needs || std::find(isas.begin(), isas.end(), *candidate.needs) != isas.end();
+    std::error_code ignored;
+    if (runs && peers.back().program.empty() && fs::exists(folder / candidate.file, ignored)) {
+      peers.back().program = folder / candidate.file;
+    }
+  }
+  return peers;
+}
+
+// What the machine can spare and what the container allows, whichever is less.
+double available_memory() {
+  double bytes = std::numeric_limits<double>::infinity();
+  std::ifstream meminfo("/proc/meminfo");
+  for (std::string line; std::getline(meminfo, line);) {
+    if (line.starts_with("MemAvailable:")) bytes = std::stod(line.substr(13)) * 1024;
+  }
+  for (const char* const limit : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+    std::ifstream file(limit);
+    if (double value = 0; file >> value) bytes = std::min(bytes, value);
+  }
+  return bytes;
+}
+
+// The first so many cores in the order to fill them; where more threads are asked for, all that is allowed.
+std::vector<int> cpus_for(int threads) {
+  const std::vector<int>& cores = machine().core_cpus;
+  const auto wanted = static_cast<std::size_t>(threads);
+  if (wanted > cores.size()) return machine().allowed_cpus;
+  return {cores.begin(), cores.begin() + threads};
+}
+
+}  // namespace
+
+fs::path programs_folder() {
+  const fs::path here = fs::read_symlink("/proc/self/exe").parent_path();
+  std::error_code ignored;
+  if (fs::exists(here / own_program, ignored)) return here;
+  return here.parent_path() / "libexec" / "speedwell";
+}
+
+struct Children::Running {
+  explicit Running(const Launch& launch) : child(launch) {}
+  Child child;
+  json hello;
+  std::set<std::string> prepared;
+};
+
+Children::Children(fs::path folder, double timeout_s)
+    : folder_(std::move(folder)), timeout_s_(timeout_s), peers_(find_peers(folder_)) {}
+
+Children::~Children() = default;
+
+std::vector<fs::path> Children::programs() const {
+  std::vector<fs::path> all = {folder_ / own_program};
+  for (const Peer& peer : peers_) {
+    if (!peer.program.empty()) all.push_back(peer.program);
+  }
+  return all;
+}
+
+Children::Running& Children::running(const Key& key) {
+  if (const auto found = running_.find(key); found != running_.end()) return *found->second;
+  Launch launch = {folder_ / own_program, key.backend, key.threads, cpus_for(key.threads), memory_bytes_};
+  for (const Peer& peer : peers_) {
+    if (peer.name == key.backend) launch.program = peer.program;
+  }
+  auto started = std::make_unique<Running>(launch);
+  started->hello = started->child.ask({{"do", "hello"}}, timeout_s_);
+  if (started->hello["ok"] != true) {
+    throw ChildError(launch.program.filename().string() + ": " + started->hello.value("error", "it refused to start"));
+  }
+  return *(running_[key] = std::move(started));
+}
+
+const json& Children::hello(const Key& key) { return running(key).hello; }
+
+json Children::ask(const Key& key, const json& question, double expected_s) {
+  Running& asked = running(key);
+  try {
+    return asked.child.ask(question, timeout_s_ + expected_s);
+  } catch (const ChildError&) {
+    running_.erase(key);
+    throw;
+  }
+}
+
+std::set<std::string>& Children::prepared(const Key& key) { return running(key).prepared; }
+
+void Children::share_memory(std::size_t children) {
+  const double bytes = available_memory() / 2 / static_cast<double>(std::max<std::size_t>(children, 1));
+  memory_bytes_ = std::isfinite(bytes) ? bytes : 0;
+}
+
+}  // namespace speedwell::bench

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// The children of a sweep, each started when it is first needed and kept.
+#pragma once
+
+#include <compare>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "bench/driver/child.hpp"
+
+namespace speedwell::bench {
+
+// A peer library, and the program that measures it.
+struct Peer {
+  std::string name;
+  std::filesystem::path program;  // empty: none that this processor can run is installed
+};
+
+class Children {
+ public:
+  // One process each; the twin differs from the other only in being another process.
+  struct Key {
+    std::string backend;
+    int threads = 1;
+    bool twin = false;
+    auto operator<=>(const Key&) const = default;
+  };
+
+  // `folder` holds the programs. A child that is silent for `timeout_s` longer than it should need is hung.
+  Children(std::filesystem::path folder, double timeout_s);
+  // Shares half of the memory that is free now among so many children that are yet to start: each lets the cases go
+  // that it hasn't measured for longest, and makes them again when they are asked for.
+  void share_memory(std::size_t children);
+  ~Children();
+  Children(const Children&) = delete;
+  Children& operator=(const Children&) = delete;
+
+  const std::vector<Peer>& peers() const { return peers_; }
+  // All programs that are there: our own first.
+  std::vector<std::filesystem::path> programs() const;
+
+  // Asks the child, starting it if need be; it may take `expected_s`. Throws ChildError; the child is gone then and the
+  // next question starts another.
+  nlohmann::json ask(const Key& key, const nlohmann::json& question, double expected_s);
+  // Its answer to hello.
+  const nlohmann::json& hello(const Key& key);
+
+  // The cases that the child has prepared since it was started.
+  std::set<std::string>& prepared(const Key& key);
+
+ private:
+  struct Running;
+  Running& running(const Key& key);
+
+  std::filesystem::path folder_;
+  double timeout_s_;
+  double memory_bytes_ = 0;  // of each child; 0: what it takes by itself
+  std::vector<Peer> peers_;
+  std::map<Key, std::unique_ptr<Running>> running_;
+};
+
+// Where the programs lie: beside this one, or in ../libexec/speedwell once installed.
+std::filesystem::path programs_folder();
+
+inline constexpr const char* own_program = "speedwell_bench";
+
+}  // namespace speedwell::bench

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/driver/plan.hpp"
+
+#include <fmt/format.h>
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <regex>
+
+#include <speedwell/backend.hpp>
+#include <speedwell/error.hpp>
+
+#include "bench/case.hpp"
+#include "bench/driver/children.hpp"
+#include "bench/driver/progress.hpp"
+
+namespace speedwell::bench {
+
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+namespace {
+
+constexpr std::string_view ceiling_kernel = "ceiling";
+
+// Letters to insert, remove or replace to get from one word to the other.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+constexpr std::string_view all_models[] = {Sequential::name, Threads::name, OpenMp::name, Tbb::name};
+
+bool contains(const std::vector<std::string>& words, std::string_view word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+std::vector<const Case*> select_cases(const Selection& selection) {
+  std::vector<const Case*> candidates;
+  for (const Case& one : cases()) {
+    if (one.kernel != ceiling_kernel) candidates.push_back(&one);
+  }
+  const auto in_suite = [&](const Case* one) { return selection.full || one->quick; };
+  if (selection.patterns.empty()) {
+    std::erase_if(candidates, std::not_fn(in_suite));
+    return candidates;
+  }
+  std::vector<const Case*> selected;
+  for (const std::string& pattern : selection.patterns) {
+    std::regex expression;
+    try {
+      expression = std::regex(pattern);
+    } catch (const std::regex_error& error) {
+      throw UsageError(fmt::format("'{}' is not a regular expression: {}", pattern, error.what()));
+    }
+    std::vector<const Case*> matching;
+    for (const Case* one : candidates) {
+      if (std::regex_search(one->name(), expression)) matching.push_back(one);
+    }
+    if (matching.empty()) {
+      std::vector<std::string> known;
+      for (const Case* one : candidates) known.push_back(one->name());
+      for (const Case* one : candidates) known.push_back(one->kernel);
+      throw UsageError(
+          fmt::format("no case matches '{}'{}; expected a part of one of the {} names that `speedwell bench "
+                      "--list --full` shows, such as {}",
+                      pattern, did_you_mean(pattern, known), candidates.size(),
+                      candidates.empty() ? "none" : candidates.front()->name()));
+    }
+    // Who names a case that is only in the full suite means it.
+    if (std::any_of(matching.begin(), matching.end(), in_suite)) std::erase_if(matching, std::not_fn(in_suite));
+    selected.insert(selected.end(), matching.begin(), matching.end());
+  }
+  std::erase_if(candidates,
+                [&](const Case* one) { return std::find(selected.begin(), selected.end(), one) == selected.end(); });
+  return candidates;
+}
+
+// The backends to run by name, checked against what there is.
+void check_backends(const Selection& selection, const std::vector<Peer>& peers) {
+  const std::vector<std::string> built = backend_names();
+  std::vector<std::string> known(std::begin(all_models), std::end(all_models));
+  for (const Peer& peer : peers) known.push_back(peer.name);
+  for (const std::string& given : selection.backends) {
+    if (!contains(known, given)) {
+      throw UsageError(fmt::format("unknown backend '{}'{}; expected one of {}", given, did_you_mean(given, known),
+                                   fmt::join(known, ", ")));
+    }
+    if (contains({std::begin(all_models), std::end(all_models)}, given) && !contains(built, given)) {
+      throw UsageError(fmt::format("backend '{}' was not built; configure with -DSPEEDWELL_{}=ON", given,
+                                   given == OpenMp::name ? "OPENMP" : "TBB"));
+    }
+    for (const Peer& peer : peers) {
+      if (given == peer.name && peer.program.empty()) {
+        throw UsageError(fmt::format("backend '{}' was not built; its library was not found at configuration", given));
+      }
+    }
+  }
+}
+
+Cell make_cell(const Case& of, std::string_view backend, int threads) {
+  return {.name = cell_name(of, backend, threads),
+          .case_name = of.name(),
+          .backend = std::string(backend),
+          .threads = threads,
+          .version = {},
+          .precision = of.precision,
+          .flops = of.flops,
+          .bytes = of.bytes,
+          .twin_of = {}};
+}
+
+struct PresentPeer {
+  std::string name;
+  std::string version;
+  std::vector<std::string> cases;
+};
+
+std::vector<PresentPeer> present_peers(const Selection& selection, Children& children, Progress& progress) {
+  std::vector<PresentPeer> present;
+  if (!selection.peers) return present;
+  for (const Peer& peer : children.peers()) {
+    if (!selection.backends.empty() && !contains(selection.backends, peer.name)) continue;
+    if (peer.program.empty()) {
+      progress.say(fmt::format("{} is not measured beside: its library was not found when this was built", peer.name));
+      continue;
+    }
+    try {
+      const json& hello = children.hello({peer.name, selection.threads.front()});
+      present.push_back({peer.name, hello.value("version", ""), hello.at("cases").get<std::vector<std::string>>()});
+    } catch (const std::exception& error) {
+      progress.warn(fmt::format("{} is not measured beside: {}", peer.name, error.what()));
+    }
+  }
+  return present;
+}
+
+}  // namespace
+
+ordered_json to_json(const Cell& cell) {
+  ordered_json json = {{"cell", cell.name},           {"case", cell.case_name}, {"backend", cell.backend},
+                       {"threads", cell.threads},     {"peer", cell.peer},      {"version", cell.version},
+                       {"precision", cell.precision}, {"flops", cell.flops},    {"bytes", cell.bytes}};
+  if (!cell.twin_of.empty()) json["twin_of"] = cell.twin_of;
+  return json;
+}
+
+Cell cell_from_json(const json& json) {
+  return {.name = json.at("cell").get<std::string>(),
+          .case_name = json.at("case").get<std::string>(),
+          .backend = json.at("backend").get<std::string>(),
+          .threads = json.at("threads").get<int>(),
+          .peer = json.value("peer", false),
+          .version = json.value("version", ""),
+          .precision = json.value("precision", ""),
+          .flops = json.at("flops").get<double>(),
+          .bytes = json.at("bytes").get<double>(),
+          .twin_of = json.value("twin_of", "")};
+}
+
+int most_useful_threads(const Machine& machine) {
+  const int cores = std::max(1, static_cast<int>(machine.core_cpus.size()));
+  if (machine.quota_cpus <= 0) return cores;
+  return std::clamp(static_cast<int>(std::ceil(machine.quota_cpus)), 1, cores);
+}
+
+std::vector<int> parse_threads(std::string_view text) {
+  const auto refuse = [&](std::string_view part) {
+    throw UsageError(
+        fmt::format("'{}' in --threads {} is not a thread count; expected numbers from 1 to {}, such as "
+                    "1,2,4 or 1-8",
+                    part, text, max_threads));
+  };
+  const auto number = [&](std::string_view digits, std::string_view part) {
+    int value = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (error != std::errc() || end != digits.data() + digits.size() || value < 1 || value > max_threads) refuse(part);
+    return value;
+  };
+  std::vector<int> threads;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    const std::string_view part = text.substr(begin, end - begin);
+    // A dash at the front is a minus sign.
+    const std::size_t dash = part.find('-', 1);
+    const int first = number(part.substr(0, dash), part);
+    const int last = dash < part.size() ? number(part.substr(dash + 1), part) : first;
+    if (last < first) refuse(part);
+    for (int value = first; value <= last; ++value) threads.push_back(value);
+    begin = end + 1;
+  }
+  std::sort(threads.begin(), threads.end());
+  threads.erase(std::unique(threads.begin(), threads.end()), threads.end());
+  return threads;
+}
+
+std::string did_you_mean(std::string_view given, const std::vector<std::string>& known) {
+  // A third of the letters wrong is still a slip; more is another word.
+  const std::size_t most = std::max<std::size_t>(1, given.size() / 3);
+  std::size_t best = most + 1;
+  std::string_view word;
+  for (const std::string& candidate : known) {
+    if (const std::size_t distance = edit_distance(given, candidate); distance < best) {
+      best = distance;
+      word = candidate;
+    }
+  }
+  return best <= most ? fmt::format(", did you mean '{}'?", word) : std::string();
+}
+
+std::vector<Cell> plan_cells(const Selection& selection, Children& children, Progress& progress) {
+  check_backends(selection, children.peers());
+  const std::vector<const Case*> selected = select_cases(selection);
+  const std::vector<PresentPeer> peers = present_peers(selection, children, progress);
+
+  std::vector<Cell> cells;
+  for (const Case* one : selected) {
+    cells.push_back(make_cell(*one, Sequential::name, 1));
+    for (const std::string& backend : backend_names()) {
+      const bool wanted = selection.backends.empty() || contains(selection.backends, backend);
+      if (backend == Sequential::name || !wanted || !runs_on(*one, backend)) continue;
+      for (const int threads : selection.threads) cells.push_back(make_cell(*one, backend, threads));
+    }
+    for (const PresentPeer& peer : peers) {
+      if (!contains(peer.cases, one->name())) continue;
+      for (const int threads : selection.threads) {
+        cells.push_back(make_cell(*one, peer.name, threads));
+        cells.back().peer = true;
+        cells.back().version = peer.version;
+      }
+    }
+  }
+  if (!cells.empty()) {
+    Cell twin = cells.front();
+    twin.twin_of = twin.name;
+    twin.name += "/twin";
+    cells.push_back(std::move(twin));
+  }
+  std::vector<int> ceiling_threads = selection.threads;
+  if (ceiling_threads.front() != 1) ceiling_threads.insert(ceiling_threads.begin(), 1);
+  for (const Case& one : cases()) {
+    if (one.kernel != ceiling_kernel) continue;
+    for (const int threads : ceiling_threads) {
+      cells.push_back(make_cell(one, threads == 1 ? Sequential::name : Threads::name, threads));
+    }
+  }
+  return cells;
+}
+
+}  // namespace speedwell::bench

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which cells a sweep has: cases, backends, thread counts, and the peer libraries that are there.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <speedwell/machine.hpp>
+
+namespace speedwell::bench {
+
+class Children;
+class Progress;
+
+// The user asked for what can't be: the message says what was given and what was expected.
+class UsageError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+struct Cell {
+  std::string name;
+  std::string case_name;
+  std::string backend;
+  int threads = 1;
+  bool peer = false;
+  std::string version;  // a peer's
+  std::string precision;
+  double flops = 0;
+  double bytes = 0;
+  std::string twin_of;  // the cell that this one repeats in another process; empty: it is no twin
+};
+
+nlohmann::ordered_json to_json(const Cell& cell);
+Cell cell_from_json(const nlohmann::json& json);
+
+struct Selection {
+  std::vector<std::string> patterns;  // regular expressions, searched in the names of cases; none: all
+  bool full = false;                  // every case, not only the quick ones
+  std::vector<std::string> backends;  // models and peers; none: all
+  std::vector<int> threads;           // ascending
+  bool peers = true;
+};
+
+// As many threads as can run at the same time for long: allowed cores, capped by the quota rounded up.
+int most_useful_threads(const Machine& machine);
+
+// "1,2,4-8": ascending, without repetition. Throws UsageError.
+std::vector<int> parse_threads(std::string_view text);
+
+// The cells in the order of cases, with the ceilings and the twin. Asks each peer which cases it has. Throws
+// UsageError.
+std::vector<Cell> plan_cells(const Selection& selection, Children& children, Progress& progress);
+
+// ", did you mean 'x'?" if one of the known words is nearly the given one, else nothing.
+std::string did_you_mean(std::string_view given, const std::vector<std::string>& known);
+
+}  // namespace speedwell::bench

@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/driver/sweep.hpp"
+
+#include <fmt/format.h>
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <ctime>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <set>
+#include <utility>
+
+#include "bench/driver/fingerprint.hpp"
+#include "bench/driver/progress.hpp"
+#include "bench/journal.hpp"
+
+namespace speedwell::bench {
+
+using nlohmann::json;
+
+namespace {
+
+// A sample this long has a hundred timer ticks of the kernel (250 a second) in it at most a few times, and a clock's
+// resolution never shows.
+constexpr double usual_sample_ns = 50e6;
+// Below this one interruption is more than what is to be seen.
+constexpr double shortest_sample_ns = 1e6;
+// Enough to tell two ways of computing apart; a winner closer than this is a tie anyway.
+constexpr double narrow_enough = 0.02;
+// A sample is taken this often before it counts as it is.
+constexpr int most_attempts = 3;
+// How long a kernel may take whose speed isn't known yet: a naive loop on a slow core does this many operations a
+// second.
+constexpr double slowest_flops_per_s = 1e8;
+// Stolen time that is more than this part of a sample's CPU time is a disturbed sample.
+constexpr double most_stolen = 0.05;
+// Part of a budget that samples of the usual length may plan on: the rest is for preparation and long calls.
+constexpr double part_for_short_samples = 0.5;
+
+double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+double ticks_ns() { return 1e9 / static_cast<double>(::sysconf(_SC_CLK_TCK)); }
+
+std::string string_or_empty(const json& object, const char* name) {
+  const auto found = object.find(name);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+double number_or(const json& object, const char* name, double otherwise) {
+  const auto found = object.find(name);
+  return found != object.end() && found->is_number() ? found->get<double>() : otherwise;
+}
+
+}  // namespace
+
+struct Sweep::State {
+  Cell cell;
+  Children::Key child;
+  bool out = false;  // failed or skipped
+  bool failed = false;
+  long long calls = 1;            // of a sample
+  double call_ns = 0;             // estimate
+  std::string bits;               // of its output
+  std::map<int, double> samples;  // by round
+
+  double sample_ns() const { return static_cast<double>(calls) * call_ns; }
+};
+
+SweepConfig config_from_json(const json& config) {
+  SweepConfig defaults;
+  return {.seed = config.value("seed", defaults.seed),
+          .rounds = std::max(1, config.value("rounds", defaults.rounds)),
+          .most_rounds = config.value("most_rounds", defaults.most_rounds),
+          .budget_s = config.value("budget_s", defaults.budget_s)};
+}
+
+double relative_half_width(std::vector<double> values) {
+  const std::size_t n = values.size();
+  // The interval from the rank-th lowest to the rank-th highest misses the median with twice the binomial
+  // probability of fewer than `rank` heads in n tosses.
+  double probability = std::pow(0.5, static_cast<double>(n));
+  double below = probability;
+  std::size_t rank = 0;
+  while (2 * below <= 0.05 && rank < n / 2) {
+    ++rank;
+    probability *= static_cast<double>(n - rank + 1) / static_cast<double>(rank);
+    below += probability;
+  }
+  if (rank == 0) return std::numeric_limits<double>::infinity();
+  std::sort(values.begin(), values.end());
+  const double median = (values[(n - 1) / 2] + values[n / 2]) / 2;
+  return std::max(median - values[rank - 1], values[n - rank] - median) / median;
+}
+
+Interrupts::Interrupts() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, signal);
+  ::sigprocmask(SIG_BLOCK, &set, nullptr);
+}
+
+int Interrupts::signal() {
+  if (signal_ != 0) return signal_;
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, signal);
+  const timespec at_once = {};
+  const int came = ::sigtimedwait(&set, nullptr, &at_once);
+  if (came > 0) signal_ = came;
+  return signal_;
+}
+
+Sweep::Sweep(const Journal& journal, JournalWriter& writer, Children& children, Progress& progress,
+             Interrupts& interrupts)
+    : writer_(writer),
+      children_(children),
+      progress_(progress),
+      interrupts_(interrupts),
+      config_(config_from_json(journal.header.at("config"))) {
+  std::map<std::string, std::size_t> by_name;
+  std::set<Children::Key> processes;
+  for (const json& entry : journal.header.at("cells")) {
+    State state;
+    state.cell = cell_from_json(entry);
+    state.child = {state.cell.backend, state.cell.threads, !state.cell.twin_of.empty()};
+    processes.insert(state.child);
+    by_name[state.cell.name] = cells_.size();
+    cells_.push_back(std::move(state));
+  }
+  children_.share_memory(processes.size());
+  for (const json& record : journal.records) {
+    if (!record.contains("cell")) continue;
+    State& state = cells_[by_name.at(record["cell"].get<std::string>())];
+    const std::string kind = record["kind"].get<std::string>();
+    if (kind == "sample") state.samples[record["round"].get<int>()] = record["ns"].get<double>();
+    if (kind == "failed" || kind == "skipped") state.out = true;
+    if (kind == "failed") state.failed = true;
+  }
+}
+
+Sweep::~Sweep() = default;
+
+double Sweep::elapsed_s() const { return now_s() - began_s_; }
+
+double Sweep::left_s() const {
+  return config_.budget_s > 0 ? config_.budget_s - elapsed_s() : std::numeric_limits<double>::infinity();
+}
+
+void Sweep::drop(State& cell, const char* kind, const std::string& reason) {
+  cell.out = true;
+  cell.failed = std::string_view(kind) == "failed";
+  writer_.append({{"kind", kind}, {"cell", cell.cell.name}, {"reason", reason}});
+  const std::string line = fmt::format("{} {}: {}", kind, cell.cell.name, reason);
+  cell.failed ? progress_.warn(line) : progress_.say(line);
+}
+
+// Speedwell promises the same bits on every backend and thread count. Ceilings compute something else on each thread,
+// and peers promise nothing.
+bool Sweep::same_bits_as_others(State& cell) {
+  if (cell.cell.peer || cell.bits.empty() || cell.cell.case_name.starts_with("ceiling/")) return true;
+  const auto [first, inserted] = bits_.try_emplace(cell.cell.case_name, cell.bits);
+  if (first->second == cell.bits) return true;
+  drop(cell, "failed",
+       fmt::format("its output has the bits {}, expected {} as on the backends before it", cell.bits, first->second));
+  return false;
+}
+
+// Leaves the cell verified in its child; false if the cell is out.
+bool Sweep::prepare(State& cell) {
+  json answer;
+  try {
+    if (children_.prepared(cell.child).contains(cell.cell.case_name)) return true;
+    const double target_ns =
+        config_.budget_s > 0
+            ? std::clamp(part_for_short_samples * config_.budget_s * 1e9 /
+                             static_cast<double>(cells_.size() * static_cast<std::size_t>(config_.rounds)),
+                         shortest_sample_ns, usual_sample_ns)
+            : usual_sample_ns;
+    answer = children_.ask(cell.child, {{"do", "prepare"}, {"case", cell.cell.case_name}, {"target_ns", target_ns}},
+                           cell.cell.flops / slowest_flops_per_s);
+  } catch (const ChildError& error) {
+    drop(cell, "failed", error.what());
+    return false;
+  }
+  const bool ok = answer["ok"].get<bool>();
+  if (!ok || answer.value("verified", json(false)) != true) {
+    const std::string error = string_or_empty(answer, "error");
+    drop(cell, "failed", ok || error.empty() ? "its output was not verified" : error);
+    return false;
+  }
+  const int threads_used = static_cast<int>(number_or(answer, "threads_used", cell.cell.threads));
+  if (threads_used != cell.cell.threads) {
+    const std::string reason = string_or_empty(answer, "reason");
+    const std::string counts = fmt::format("{} took part of {} threads asked for", threads_used, cell.cell.threads);
+    // A model that stays on one thread is broken; one that runs out of work for the last ones isn't.
+    const bool explained = threads_used > 1 && threads_used < cell.cell.threads;
+    drop(cell, explained ? "skipped" : "failed", reason.empty() ? counts : counts + ": " + reason);
+    return false;
+  }
+  cell.bits = string_or_empty(answer, "hash");
+  if (!same_bits_as_others(cell)) return false;
+  if (cell.call_ns == 0) {
+    cell.call_ns = std::max(number_or(answer, "ns", 1), 1.0);
+    cell.calls = std::max(1LL, static_cast<long long>(number_or(answer, "calls", 1)));
+  }
+  children_.prepared(cell.child).insert(cell.cell.case_name);
+  writer_.append({{"kind", "ready"},
+                  {"cell", cell.cell.name},
+                  {"calls", cell.calls},
+                  {"verified", true},
+                  {"threads_used", threads_used},
+                  {"hash", cell.bits}});
+  return true;
+}
+
+void Sweep::prepare_all() {
+  std::set<Children::Key> broken;
+  for (std::size_t i = 0; i < cells_.size() && interrupts_.signal() == 0; ++i) {
+    State& cell = cells_[i];
+    if (cell.out) continue;
+    progress_.show(fmt::format("[{}/{}] {} prepare and verify", i + 1, cells_.size(), cell.cell.name));
+    if (broken.contains(cell.child)) {
+      drop(cell, "failed", "its child doesn't start");
+      continue;
+    }
+    try {
+      children_.hello(cell.child);
+    } catch (const ChildError& error) {
+      broken.insert(cell.child);
+      drop(cell, "failed", error.what());
+      continue;
+    }
+    prepare(cell);
+  }
+  writer_.sync();
+}
+
+double Sweep::round_s() const {
+  double ns = 0;
+  for (const State& cell : cells_) {
+    if (!cell.out) ns += cell.sample_ns() + overhead_s_ * 1e9;
+  }
+  return ns / 1e9;
+}
+
+// Shortens the samples where the rounds that are to be don't fit, and says so if even that isn't enough.
+void Sweep::fit_into_budget() {
+  // The calibration spin, a warm call and the way there and back; measured once a round is through.
+  overhead_s_ = 3e-3;
+  const double left = left_s();
+  if (!std::isfinite(left)) return;
+  double target_ns = usual_sample_ns;
+  while (config_.rounds * round_s() > left && target_ns > shortest_sample_ns) {
+    target_ns = std::max(target_ns / 1.25, shortest_sample_ns);
+    for (State& cell : cells_) {
+      if (cell.call_ns > 0) {
+        cell.calls = std::clamp(static_cast<long long>(std::ceil(target_ns / cell.call_ns)), 1LL, cell.calls);
+      }
+    }
+  }
+  if (config_.rounds * round_s() > left) {
+    const int fit = std::max(1, static_cast<int>(left / round_s()));
+    progress_.warn(
+        fmt::format("the budget of {:.0f} s has room for about {} of {} rounds ({:.1f} s each, {:.0f} s went "
+                    "into preparation): intervals will be wide; --budget gives more, a CASE-REGEX takes less",
+                    config_.budget_s, fit, config_.rounds, round_s(), elapsed_s()));
+  }
+}
+
+bool Sweep::needs_more(const std::string& case_name) const {
+  for (const State& cell : cells_) {
+    if (cell.out || cell.cell.case_name != case_name) continue;
+    if (static_cast<int>(cell.samples.size()) < config_.rounds) return true;
+    if (config_.most_rounds <= config_.rounds) continue;
+    std::vector<double> values;
+    for (const auto& [round, ns] : cell.samples) values.push_back(ns);
+    if (relative_half_width(std::move(values)) > narrow_enough) return true;
+  }
+  return false;
+}
+
+// The cells of the round that have no sample in it yet. The order depends on the seed and the round alone.
+std::vector<Sweep::State*> Sweep::order_of(int round) {
+  std::set<std::string> wanted;
+  for (const State& cell : cells_) {
+    const std::string& name = cell.cell.case_name;
+    // A case that the round was begun with stays in it.
+    if (!wanted.contains(name) && (cell.samples.contains(round) || needs_more(name))) wanted.insert(name);
+  }
+  std::vector<State*> order;
+  for (State& cell : cells_) order.push_back(&cell);
+  std::mt19937_64 random(config_.seed * 1'000'003 + static_cast<std::uint64_t>(round));
+  // Not std::shuffle, whose outcome each standard library may choose. The modulo's bias is below 2^-40.
+  for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random() % i]);
+  std::erase_if(order, [&](const State* cell) {
+    return cell->out || cell->samples.contains(round) || !wanted.contains(cell->cell.case_name);
+  });
+  return order;
+}
+
+void Sweep::show(std::size_t position, std::size_t count, const State& cell, int round) {
+  // Beyond the rounds that are sure, the time left is what the budget leaves at most.
+  const int planned = std::max(config_.rounds, round);
+  const double part_left = 1 - static_cast<double>(position) / static_cast<double>(count);
+  const double eta_s = std::min((planned - round + part_left) * round_s(), std::max(left_s(), part_left * round_s()));
+  const std::string of =
+      round <= config_.rounds ? fmt::format("{}/{}", round, config_.rounds) : fmt::format("{}", round);
+  progress_.show(fmt::format("[{}/{}] {} round {} ETA {}", position + 1, count, cell.cell.name, of, clock_text(eta_s)));
+}
+
+Sweep::Taken Sweep::try_sample(State& cell, int round, int attempt) {
+  json answer;
+  try {
+    // Twenty times the estimate: a machine may slow down that much under another's load, and still answer.
+    answer = children_.ask(cell.child, {{"do", "sample"}, {"case", cell.cell.case_name}, {"calls", cell.calls}},
+                           20 * cell.sample_ns() / 1e9);
+  } catch (const ChildError& error) {
+    drop(cell, "failed", error.what());
+    return Taken::out;
+  }
+  if (!answer["ok"].get<bool>() || !answer.contains("ns") || number_or(answer, "ns", 0) <= 0) {
+    const std::string error = string_or_empty(answer, "error");
+    drop(cell, "failed", error.empty() ? "its child gave no time for a sample" : error);
+    return Taken::out;
+  }
+  if (const std::string bits = string_or_empty(answer, "hash"); !bits.empty() && bits != cell.bits) {
+    drop(cell, "failed",
+         fmt::format("its output has the bits {} in round {}, expected {} as when it was verified", bits, round,
+                     cell.bits));
+    return Taken::out;
+  }
+  const int threads_used = static_cast<int>(number_or(answer, "threads_used", cell.cell.threads));
+  const double ns = number_or(answer, "ns", 0);
+  const double stolen_ns = number_or(answer, "steal_ticks", 0) * ticks_ns();
+  std::string reason;
+  if (threads_used != cell.cell.threads) {
+    reason = fmt::format("{} threads took part, {} were asked for", threads_used, cell.cell.threads);
+    if (attempt == most_attempts) {
+      writer_.append({{"kind", "rejected"}, {"round", round}, {"cell", cell.cell.name}, {"reason", reason}});
+      drop(cell, "failed", fmt::format("{}, in {} samples one after the other", reason, most_attempts));
+      return Taken::out;
+    }
+  } else if (attempt < most_attempts &&
+             stolen_ns > most_stolen * ns * static_cast<double>(cell.calls) * cell.cell.threads) {
+    reason = fmt::format("another guest of this host took {:.0f} ms of CPU time", stolen_ns / 1e6);
+  }
+  if (!reason.empty()) {
+    writer_.append({{"kind", "rejected"}, {"round", round}, {"cell", cell.cell.name}, {"reason", reason}});
+    return Taken::again;
+  }
+  writer_.append({{"kind", "sample"},
+                  {"round", round},
+                  {"cell", cell.cell.name},
+                  {"ns", ns},
+                  {"calls", cell.calls},
+                  {"cpu_ns", number_or(answer, "cpu_ns", 0)},
+                  {"threads_used", threads_used},
+                  {"spin_ns", number_or(answer, "spin_ns", 0)},
+                  {"steal_ticks", number_or(answer, "steal_ticks", 0)},
+                  {"involuntary_switches", number_or(answer, "involuntary_switches", 0)}});
+  cell.samples[round] = ns;
+  return Taken::sample;
+}
+
+void Sweep::take_sample(State& cell, int round) {
+  // A child that was started anew has to verify first.
+  if (!prepare(cell)) return;
+  for (int attempt = 1; try_sample(cell, round, attempt) == Taken::again; ++attempt) {
+  }
+}
+
+// False if it was interrupted.
+bool Sweep::run_round(int round) {
+  const std::vector<State*> order = order_of(round);
+  const double began = now_s();
+  double samples_s = 0;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    if (interrupts_.signal() != 0) return false;
+    show(i, order.size(), *order[i], round);
+    take_sample(*order[i], round);
+    samples_s += order[i]->sample_ns() / 1e9;
+  }
+  writer_.sync();
+  if (!order.empty()) overhead_s_ = std::max(0.0, (now_s() - began - samples_s) / static_cast<double>(order.size()));
+  return true;
+}
+
+SweepOutcome Sweep::run(const std::function<void()>& after_first_round) {
+  began_s_ = now_s();
+  SweepOutcome outcome;
+  prepare_all();
+  fit_into_budget();
+
+  // An interrupted round comes first.
+  int round = 1;
+  for (const State& cell : cells_) {
+    if (!cell.samples.empty()) round = std::max(round, cell.samples.rbegin()->first);
+  }
+  bool first = true;
+  for (;; ++round) {
+    const std::vector<State*> order = order_of(round);
+    double cost_s = 0;
+    for (const State* cell : order) cost_s += cell->sample_ns() / 1e9 + overhead_s_;
+    const bool one_is_complete = std::any_of(cells_.begin(), cells_.end(), [&](const State& cell) {
+      return !cell.samples.empty() && cell.samples.begin()->first < round;
+    });
+    outcome.rounds = round - 1;
+    if (round > std::max(config_.most_rounds, config_.rounds) || interrupts_.signal() != 0) break;
+    if (order.empty() && !std::any_of(cells_.begin(), cells_.end(),
+                                      [&](const State& cell) { return !cell.out && cell.samples.contains(round); })) {
+      break;
+    }
+    if (one_is_complete && cost_s > left_s()) break;
+    if (!run_round(round)) break;
+    if (std::exchange(first, false) && interrupts_.signal() == 0) after_first_round();
+  }
+  outcome.signal = interrupts_.signal();
+  outcome.failed =
+      static_cast<int>(std::count_if(cells_.begin(), cells_.end(), [](const State& cell) { return cell.failed; }));
+  if (outcome.signal == 0) writer_.append({{"kind", "finished"}, {"at", utc_now()}, {"rounds", outcome.rounds}});
+  writer_.sync();
+  return outcome;
+}
+
+}  // namespace speedwell::bench

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sweep: every cell once a round, in an order shuffled anew for each round, one child working at a time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "bench/driver/children.hpp"
+#include "bench/driver/plan.hpp"
+
+namespace speedwell::bench {
+
+class JournalWriter;
+class Progress;
+struct Journal;
+
+// The header's `config`, as far as the sweep goes by it.
+struct SweepConfig {
+  std::uint64_t seed = 0;
+  int rounds = 9;         // a median's 95 % interval is between the second lowest and second highest of nine
+  int most_rounds = 30;   // what is still wide after these is the machine's noise, not the sample's size
+  double budget_s = 180;  // 0: none
+};
+
+SweepConfig config_from_json(const nlohmann::json& config);
+
+// Holds back the signals that ask a program to end, from its construction on, so that a running sample can end.
+class Interrupts {
+ public:
+  Interrupts();
+  // The one that came, or 0. It stays.
+  int signal();
+
+ private:
+  int signal_ = 0;
+};
+
+struct SweepOutcome {
+  int rounds = 0;  // complete ones
+  int failed = 0;  // cells
+  int signal = 0;  // that ended it early; 0: it is finished
+};
+
+class Sweep {
+ public:
+  // Goes on from what `journal` holds: its header alone for a new run.
+  Sweep(const Journal& journal, JournalWriter& writer, Children& children, Progress& progress, Interrupts& interrupts);
+  ~Sweep();
+
+  // `after_first_round` is called when each cell has its first sample.
+  SweepOutcome run(const std::function<void()>& after_first_round);
+
+ private:
+  struct State;
+  enum class Taken { sample, again, out };
+
+  void prepare_all();
+  bool prepare(State& cell);
+  void drop(State& cell, const char* kind, const std::string& reason);
+  bool same_bits_as_others(State& cell);
+
+  void fit_into_budget();
+  bool run_round(int round);
+  void take_sample(State& cell, int round);
+  Taken try_sample(State& cell, int round, int attempt);
+
+  std::vector<State*> order_of(int round);
+  bool needs_more(const std::string& case_name) const;
+  double round_s() const;
+  double left_s() const;
+  double elapsed_s() const;
+  void show(std::size_t position, std::size_t count, const State& cell, int round);
+
+  JournalWriter& writer_;
+  Children& children_;
+  Progress& progress_;
+  Interrupts& interrupts_;
+  SweepConfig config_;
+  std::vector<State> cells_;
+  std::map<std::string, std::string> bits_;  // of each case's output
+  double began_s_ = 0;
+  double overhead_s_ = 0;  // of a sample, beside the time that it measures
+  bool warned_of_steal_ = false;
+};
+
+// The wider side of the median's 95 % interval over the median; infinite with too few values for an interval.
+double relative_half_width(std::vector<double> values);
+
+}  // namespace speedwell::bench
