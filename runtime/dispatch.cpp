@@ -24,9 +24,10 @@ namespace {
 // speed of one fast core: an underestimate of the time keeps a call sequential, which is the safe mistake.
 constexpr double core_flops = 1e11;  // per second: 2 FMA units x 8 floats x 2 operations x 3 GHz
 constexpr double core_bytes = 2e10;  // per second: one core seldom draws more from memory
-// Waking sleeping workers and waiting for the last of them takes 5 to 20 us. With p threads a call takes T / p + F, so
-// that two threads gain as soon as T > 2 F.
-constexpr double fork_join = 20e-6;
+// From the call to the last thread's end, with workers that sleep: 5 to 20 us on a bare machine, 30 to 120 us measured
+// in a small virtual one (2 us where they still spin). With p threads a call takes T / p + F, so that two threads gain
+// as soon as T > 2 F.
+constexpr double fork_join = 50e-6;
 
 double sequential_seconds(Work work) { return std::max(work.flops / core_flops, work.bytes / core_bytes); }
 
@@ -55,10 +56,11 @@ std::string_view reason_against_threads() {
 }
 
 struct Resolve {
-  std::string_view reason;  // for a number of threads that the caller left open
+  std::string_view reason;          // for the model
+  std::string_view threads_reason;  // for a number of threads that the caller left open
 
   Choice operator()(Automatic) const { return {Sequential{}, 1, reason}; }
-  Choice operator()(Sequential) const { return {Sequential{}, 1, "as asked"}; }
+  Choice operator()(Sequential) const { return {Sequential{}, 1, reason}; }
 
   template <class Parallel>
   Choice operator()(Parallel model) const {
@@ -71,18 +73,18 @@ struct Resolve {
       if (const std::string_view against = reason_against_threads(); !against.empty()) {
         return {Sequential{}, 1, against};
       }
-      return {model, model.threads, exact ? "as asked" : reason, exact};
+      return {model, model.threads, exact ? reason : threads_reason, exact};
     }
   }
 };
 
 Choice choose_automatically(Work work) {
   if (const auto backend = environment_backend(); backend && !std::holds_alternative<Automatic>(*backend)) {
-    return std::visit(Resolve{"SPEEDWELL_BACKEND"}, *backend);
+    return std::visit(Resolve{"as SPEEDWELL_BACKEND says", "as SPEEDWELL_BACKEND says"}, *backend);
   }
   if (sequential_seconds(work) < 2 * fork_join) return {Sequential{}, 1, "too small to pay for a fork-join"};
   if (machine().default_threads == 1) return {Sequential{}, 1, "one core allowed"};
-  return Resolve{"large enough for every allowed core"}(Threads{});
+  return Resolve{"", "large enough for every allowed core"}(Threads{});
 }
 
 void set_threads(Choice& choice, int threads, std::string_view reason) {
@@ -106,7 +108,7 @@ void Choice::limit_threads(std::ptrdiff_t blocks) {
 Choice choose(const Backend& backend, Work work) {
   environment_verbose();  // an invalid value is an error of every call
   if (std::holds_alternative<Automatic>(backend)) return choose_automatically(work);
-  return std::visit(Resolve{"every allowed core"}, backend);
+  return std::visit(Resolve{"as asked", "every allowed core"}, backend);
 }
 
 Admission::Admission(const Choice& choice)

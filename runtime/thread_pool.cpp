@@ -2,6 +2,7 @@
 #include "runtime/thread_pool.hpp"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -25,9 +26,9 @@ namespace {
 // x86 has had 64-byte lines throughout and fetches them in pairs; 128 also is the line of some ARM processors.
 constexpr std::size_t apart = 128;
 
-// How long a thread looks before it sleeps: about as long as going to sleep and being woken takes (5 to 50 us), so that
-// it never costs more than twice the better choice. A pause is 40 to 140 cycles on processors since 2015.
-constexpr int spins = 1000;
+// How long a thread looks before it sleeps: about as long as being woken takes (5 us, in a virtual machine up to 60),
+// so that it never costs more than twice the better choice. A pause is 40 to 140 cycles on processors since 2015.
+constexpr int spins = 2000;
 constexpr int yields = 16;
 
 void pause() {
@@ -148,12 +149,14 @@ struct alignas(apart) Worker {
   Job* job = nullptr;
   int place = 0;
   bool may_spin = false;  // when it is through with its job
+  int kept_off = -1;      // the CPU it was last told to keep off
   Worker* next_idle = nullptr;
   Worker* next = nullptr;  // in the list of all
   std::thread thread;
   Range range;
 
   void serve();
+  void keep_off(int cpu);
 };
 
 struct Pool {
@@ -218,6 +221,18 @@ void Worker::serve() {
     state.store(idle, std::memory_order_release);
     state.notify_one();
   }
+}
+
+// Lets the worker run on any CPU that the calling thread may use, except `cpu`, the one that it is on. Some kernels
+// wake a thread on its waker's CPU while others stand idle (those without scheduling domains by cache, as in small
+// virtual machines), and then it waits there for milliseconds. Nothing is changed if no CPU would be left.
+void Worker::keep_off(int cpu) {
+  if (cpu == kept_off) return;
+  kept_off = cpu;
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof(set), &set) != 0) return;  // more than 1024 CPUs: such a kernel has the domains
+  CPU_CLR(cpu, &set);
+  if (CPU_COUNT(&set) > 0) pthread_setaffinity_np(thread.native_handle(), sizeof(set), &set);
 }
 
 // Threads that the library makes leave signals to the program's own; those that tell of an error in the thread itself,
@@ -315,8 +330,10 @@ void Job::run(int threads) {
     const std::uint32_t end = share_begin(place + 1);
     ranges_[place]->set(std::min(share_begin(place) + 1, end), end);
   }
+  const int own_cpu = may_spin_ ? sched_getcpu() : -1;
   for (int place = 1; place < threads_; ++place) {
     Worker& worker = *workers_[place];
+    if (own_cpu >= 0) worker.keep_off(own_cpu);
     worker.job = this;
     worker.place = place;
     worker.state.store(Worker::working, std::memory_order_release);
