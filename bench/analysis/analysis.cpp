@@ -34,6 +34,9 @@ constexpr double unstable_deviation = 0.10;
 constexpr double extreme_distance = 0.50;
 constexpr double shortest_sample_ns = 1e6;
 
+// What a backend may be asked for.
+constexpr int most_threads = 1024;
+
 // A journal is data from a file: a member that is missing or of another kind counts as not known.
 
 double number_in(const json& object, const char* key, double otherwise = 0) {
@@ -84,7 +87,9 @@ Measured measured_cells(const Journal& journal) {
                 .peer = member_of(each, "peer") == json(true),
                 .flops = number_in(each, "flops"),
                 .bytes = number_in(each, "bytes")};
-      if (cell.name.empty() || cell.case_name.empty() || cell.backend.empty() || cell.threads < 1) continue;
+      if (cell.name.empty() || cell.case_name.empty() || cell.backend.empty() || cell.threads < 1 ||
+          cell.threads > most_threads)
+        continue;
       const auto [at, added] = measured.cells.emplace(cell.name, cell);
       if (added) measured.order.push_back(&at->second);
     }
@@ -242,16 +247,15 @@ void split_name(CaseStudy& study) {
   }
 }
 
-LawFit law_of(const Curve& curve, const Cell& sequential, const Setting& setting, int rounds) {
+LawFit law_of(const Curve& curve, const Cell& sequential, const Setting& setting) {
   std::vector<CurvePoint> points;
   for (const Point& point : curve.points) {
     CurvePoint& added = points.emplace_back();
     added.threads = point.threads;
-    added.relative_times.assign(static_cast<std::size_t>(rounds), std::numeric_limits<double>::quiet_NaN());
-    for (const auto& [round, ns] : point.cell->rounds) {
-      const auto base = sequential.rounds.find(round);
-      if (base == sequential.rounds.end()) continue;
-      added.relative_times[static_cast<std::size_t>(round - 1)] = median(ns) / median(base->second);
+    for (const auto& [round, base] : sequential.rounds) {
+      const auto found = point.cell->rounds.find(round);
+      added.relative_times.push_back(found != point.cell->rounds.end() ? median(found->second) / median(base)
+                                                                       : std::numeric_limits<double>::quiet_NaN());
     }
   }
   return choose_law(points, setting.cores, seed_of(curve.points.front().cell->name));
@@ -321,7 +325,7 @@ void race_peers(CaseStudy& study) {
   }
 }
 
-CaseStudy study_of(const std::string& name, const std::vector<const Cell*>& cells, const Setting& setting, int rounds) {
+CaseStudy study_of(const std::string& name, const std::vector<const Cell*>& cells, const Setting& setting) {
   CaseStudy study;
   study.name = name;
   split_name(study);
@@ -372,7 +376,7 @@ CaseStudy study_of(const std::string& name, const std::vector<const Cell*>& cell
       if (own.rounds > 0) point.self_speedup = own.value;
     }
     if (study.sequential) {
-      curve.fit = law_of(curve, *study.sequential->cell, setting, rounds);
+      curve.fit = law_of(curve, *study.sequential->cell, setting);
     } else {
       curve.fit.reason = "no sequential version was measured";
     }
@@ -561,7 +565,7 @@ json analyse(const Journal& journal) {
   }
   json studied = json::array();
   for (const std::string& name : order) {
-    studied.push_back(to_json(study_of(name, cases[name], setting, measured.rounds), setting));
+    studied.push_back(to_json(study_of(name, cases[name], setting), setting));
   }
 
   json ceilings = json::array();

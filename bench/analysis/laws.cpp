@@ -174,7 +174,7 @@ Coefficients fit_coefficients(std::span<const int> threads, std::span<const doub
 
 const char* name_of(Law law) { return law == Law::usl ? "usl" : law == Law::amdahl ? "amdahl" : "none"; }
 
-LawFit fit_law(Law law, std::span<const CurvePoint> points, std::uint64_t seed) {
+LawFit fit_law(Law law, std::span<const CurvePoint> points, int last, std::uint64_t seed) {
   const Curve curve = curve_of(points);
   const Terms terms = law == Law::usl ? Terms::quadratic : Terms::linear;
   const Coefficients fit = fit_coefficients(curve.threads, curve.times, curve.weights, terms);
@@ -203,7 +203,7 @@ LawFit fit_law(Law law, std::span<const CurvePoint> points, std::uint64_t seed) 
   result.peak_ci = band(peak_of);
 
   const int measured = *std::max_element(curve.threads.begin(), curve.threads.end());
-  for (int n = 1; n <= extrapolation * measured; ++n) {
+  for (int n = 1; n <= last; ++n) {
     result.predicted.push_back({.threads = n,
                                 .speedup = predicted_speedup(fit, n),
                                 .band = band([n](const Coefficients& each) { return predicted_speedup(each, n); }),
@@ -245,7 +245,8 @@ LawFit choose_law(std::span<const CurvePoint> all, int allowed, std::uint64_t se
     if (usl.c > 0 && aicc(usl, 3, samples) < aicc(amdahl, 2, samples)) law = Law::usl;
   }
 
-  LawFit fit = fit_law(law, points, seed);
+  const int measured = points.back().threads;
+  LawFit fit = fit_law(law, points, std::min(extrapolation * measured, allowed), seed);
   if (fit.sigma >= 1) return none("more threads are slower: overhead, not a serial part");
   // Superlinear: more speedup than threads, by more than the intervals carry, against the model's own one thread too.
   for (const CurvePoint& point : points) {
@@ -262,9 +263,6 @@ LawFit choose_law(std::span<const CurvePoint> all, int allowed, std::uint64_t se
     refused.worst_residual = misfit;
     return refused;
   }
-
-  const int measured = points.back().threads;
-  std::erase_if(fit.predicted, [&](const Prediction& each) { return each.threads > std::max(allowed, measured); });
 
   std::string preferred;
   if (points.size() == 3) {

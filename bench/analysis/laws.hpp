@@ -68,8 +68,9 @@ struct LawFit {
   std::vector<Prediction> predicted{};
 };
 
-// Fits one law, whatever the points say of it. Bands come from resampled rounds, paired across the points.
-LawFit fit_law(Law law, std::span<const CurvePoint> points, std::uint64_t seed);
+// Fits one law, whatever the points say of it, and predicts every count up to `last`. Bands come from resampled rounds,
+// paired across the points.
+LawFit fit_law(Law law, std::span<const CurvePoint> points, int last, std::uint64_t seed);
 
 // Chooses a law, or none with the reason: 2 thread counts carry none, 3 Amdahl at most, 4 and more USL where AICc
 // prefers it. `allowed` is the number of cores: points beyond it are not fitted, and nothing is predicted there.

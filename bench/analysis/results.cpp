@@ -49,10 +49,9 @@ std::string field(const std::string& text) {
   return quoted + '"';
 }
 
-std::string csv_line(const std::vector<std::string>& fields) {
-  std::string line;
-  for (const std::string& each : fields) line += (line.empty() ? "" : ",") + field(each);
-  return line + "\n";
+std::string csv_line(std::vector<std::string> fields) {
+  for (std::string& each : fields) each = field(each);
+  return fmt::format("{}\n", fmt::join(fields, ","));
 }
 
 std::string summary(const json& analysis) {

@@ -20,17 +20,12 @@ namespace words = analysis;
 
 namespace {
 
+// Below this many columns there is nothing to be gained by breaking lines.
+constexpr int narrowest = 40;
+
 // Columns, not bytes: all that is printed here is Latin, so a column is a code point.
 int columns(std::string_view text) {
   return static_cast<int>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-}
-
-std::string left(const std::string& text, int width) {
-  return text + std::string(static_cast<std::size_t>(std::max(0, width - columns(text))), ' ');
-}
-
-std::string right(const std::string& text, int width) {
-  return std::string(static_cast<std::size_t>(std::max(0, width - columns(text))), ' ') + text;
 }
 
 std::string without_trailing_space(std::string line) {
@@ -62,7 +57,6 @@ class Ink {
   explicit Ink(bool colour) : colour_(colour) {}
   std::string bold(const std::string& text) const { return paint("1", text); }
   std::string good(const std::string& text) const { return paint("1;32", text); }
-  std::string bad(const std::string& text) const { return paint("31", text); }
   std::string faint(const std::string& text) const { return paint("2", text); }
 
  private:
@@ -163,80 +157,89 @@ std::string head_of(const json& analysis, int width) {
   return wrap(head, width, "");
 }
 
+// What is shown of one case.
+struct Row {
+  std::string name, sequential, peer;
+  std::vector<Entry> entries;  // in the backends' order
+};
+
+struct Widths {
+  int name, time, cell;
+};
+
+// Two lines a case: figures, then intervals.
+std::string wide_row(const Row& row, const Widths& widths, const Ink& ink) {
+  std::string figures = fmt::format("{:<{}} {:>{}}", row.name, widths.name, row.sequential, widths.time);
+  std::string intervals = fmt::format(" {:<{}} {:>{}}", row.peer, widths.name - 1, "", widths.time);
+  for (const Entry& entry : row.entries) {
+    const std::string figure = fmt::format("{:>{}}{}", entry.figure, widths.cell - 1, mark_of(entry.rank));
+    figures += fmt::format(" {}", paint(ink, entry.rank, figure));
+    intervals += fmt::format(" {:>{}}", entry.interval, widths.cell);
+  }
+  return fmt::format("{}\n{}\n", without_trailing_space(figures), ink.faint(without_trailing_space(intervals)));
+}
+
+// A line a model, for a terminal that the table doesn't fit.
+std::string narrow_row(const Row& row, const std::vector<std::string>& backends, const Ink& ink) {
+  std::string text = fmt::format("{}\n  sequential {}\n", ink.bold(row.name), row.sequential);
+  for (std::size_t i = 0; i < backends.size(); ++i) {
+    const Entry& entry = row.entries[i];
+    const std::string line =
+        fmt::format("  {:<10} {:<9} {} {}", backends[i], entry.figure, mark_of(entry.rank), entry.interval);
+    text += fmt::format("{}\n", paint(ink, entry.rank, without_trailing_space(line)));
+  }
+  return row.peer.empty() ? text : fmt::format("{}  {}\n", text, row.peer);
+}
+
+constexpr const char* legend =
+    "N×@P: N times the speed of the best sequential version, on P threads (95 % interval of the median, paired by "
+    "round). * fastest, = tied for fastest; none marked: sequential is. Peers: their speed over our best on as many "
+    "threads.";
+
 }  // namespace
 
 std::string render_table(const json& analysis, bool colour, int width) {
+  width = std::max(width, narrowest);
   const Ink ink(colour);
-  width = std::max(width, 40);
+  const json& cases = analysis.at("cases");
   std::vector<std::string> backends;
-  int name_width = columns("case");
-  int time_width = columns("sequential");
-  int cell_width = 0;
-  for (const json& study : analysis.at("cases")) {
+  for (const json& study : cases) {
     for (const json& curve : study.at("curves")) {
       const std::string backend = curve.at("backend").get<std::string>();
       if (std::find(backends.begin(), backends.end(), backend) == backends.end()) backends.push_back(backend);
     }
   }
-  for (const json& study : analysis.at("cases")) {
-    name_width = std::max({name_width, columns(study.at("case").get<std::string>()), columns(" " + peer_of(study))});
+  Widths widths{.name = columns("case"), .time = columns("sequential"), .cell = 0};
+  for (const std::string& backend : backends) widths.cell = std::max(widths.cell, columns(backend) + 1);
+  std::vector<Row> rows;
+  for (const json& study : cases) {
+    Row& row = rows.emplace_back(Row{study.at("case").get<std::string>(), sequential_of(study), peer_of(study), {}});
+    widths.name = std::max({widths.name, columns(row.name), columns(row.peer) + 1});
     for (const std::string& backend : backends) {
-      const Entry entry = entry_of(study, backend);
-      cell_width = std::max({cell_width, columns(backend), columns(entry.figure) + 1, columns(entry.interval)});
+      const Entry& entry = row.entries.emplace_back(entry_of(study, backend));
+      widths.cell = std::max({widths.cell, columns(entry.figure) + 1, columns(entry.interval)});
     }
   }
-  for (const std::string& backend : backends) cell_width = std::max(cell_width, columns(backend) + 1);
 
-  std::string out = head_of(analysis, width) + "\n";
-  const bool fits = name_width + 1 + time_width + static_cast<int>(backends.size()) * (cell_width + 1) <= width;
+  std::string text = head_of(analysis, width) + "\n";
+  const bool fits = widths.name + 1 + widths.time + static_cast<int>(backends.size()) * (widths.cell + 1) <= width;
   if (fits) {
-    std::string line = left("case", name_width) + " " + right("sequential", time_width);
-    for (const std::string& backend : backends) line += " " + right(backend, cell_width - 1) + " ";
-    out += ink.bold(without_trailing_space(line)) + "\n";
+    std::string head = fmt::format("{:<{}} {:>{}}", "case", widths.name, "sequential", widths.time);
+    for (const std::string& backend : backends) head += fmt::format(" {:>{}} ", backend, widths.cell - 1);
+    text += fmt::format("{}\n", ink.bold(without_trailing_space(head)));
   }
-  for (const json& study : analysis.at("cases")) {
-    const std::string name = study.at("case").get<std::string>();
-    const std::string peer = peer_of(study);
-    if (fits) {
-      std::string first = left(name, name_width) + " " + right(sequential_of(study), time_width);
-      std::string second = ink.faint(left(peer.empty() ? "" : " " + peer, name_width) + " " +
-                                     std::string(static_cast<std::size_t>(time_width), ' '));
-      for (const std::string& backend : backends) {
-        const Entry entry = entry_of(study, backend);
-        first += " " + paint(ink, entry.rank, right(entry.figure, cell_width - 1) + mark_of(entry.rank));
-        second += " " + ink.faint(right(entry.interval, cell_width));
-      }
-      out += without_trailing_space(first) + "\n" + without_trailing_space(second) + "\n";
-      continue;
-    }
-    out += ink.bold(name) + "\n" + fmt::format("  sequential {}\n", sequential_of(study));
-    for (const std::string& backend : backends) {
-      const Entry entry = entry_of(study, backend);
-      out += paint(ink, entry.rank,
-                   without_trailing_space(fmt::format("  {} {} {} {}", left(backend, 10), left(entry.figure, 9),
-                                                      mark_of(entry.rank), entry.interval))) +
-             "\n";
-    }
-    if (!peer.empty()) out += "  " + peer + "\n";
-  }
-  out += "\n" +
-         wrap(
-             "N×@P: N times the speed of the best sequential version, on P threads (95 % interval of the median, "
-             "paired by round). "
-             "* fastest, = tied for fastest; none marked: sequential is. Peers: their speed over our best on as many "
-             "threads.",
-             width, "") +
-         "\n";
-  for (const json& study : analysis.at("cases")) {
-    out += ink.bold(study.at("case").get<std::string>()) + "\n" +
-           wrap(study.at("verdict").get<std::string>(), width, "  ");
+  for (const Row& row : rows) text += fits ? wide_row(row, widths, ink) : narrow_row(row, backends, ink);
+  text += fmt::format("\n{}\n", wrap(legend, width, ""));
+  for (const json& study : cases) {
+    text += fmt::format("{}\n{}", ink.bold(study.at("case").get<std::string>()),
+                        wrap(study.at("verdict").get<std::string>(), width, "  "));
     if (const int rejected = study.at("rejected_samples").get<int>(); rejected > 0) {
-      out +=
-          ink.faint(fmt::format("  {} {} rejected and taken again", rejected, rejected == 1 ? "sample" : "samples")) +
-          "\n";
+      const std::string note =
+          fmt::format("  {} sample{} rejected and taken again", rejected, rejected == 1 ? "" : "s");
+      text += fmt::format("{}\n", ink.faint(note));
     }
   }
-  return out;
+  return text;
 }
 
 }  // namespace speedwell::bench

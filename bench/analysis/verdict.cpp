@@ -227,7 +227,7 @@ std::string failure_clause(const CaseStudy& study) {
   for (const Group& group : groups) {
     texts.push_back(fmt::format("{} on {} ({})", group.model, list(group.threads), group.reason));
   }
-  return texts.empty() ? "" : "failed and left out: " + list(texts);
+  return texts.empty() ? "" : fmt::format("failed and left out: {}", list(texts));
 }
 
 std::string unstable_clause(const CaseStudy& study) {
@@ -242,7 +242,9 @@ std::string unstable_clause(const CaseStudy& study) {
   for (const Choice& choice : study.tied) {
     if (choice.curve != nullptr) look(fmt::format("{} on {}", model_of(choice), choice.point->threads), *choice.point);
   }
-  return texts.empty() ? "" : "unstable, so trust the intervals alone: the standard deviation is " + list(texts);
+  return texts.empty()
+             ? ""
+             : fmt::format("unstable, so trust the intervals alone: the standard deviation is {}", list(texts));
 }
 
 std::string peer_clause(const CaseStudy& study, const Setting& setting) {

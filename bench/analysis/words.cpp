@@ -47,7 +47,7 @@ std::string duration(double ns, Interval interval) {
                      number(interval.high / unit.ns), unit.name);
 }
 
-std::string range(Interval interval) { return number(interval.low) + "–" + number(interval.high); }
+std::string range(Interval interval) { return fmt::format("{}–{}", number(interval.low), number(interval.high)); }
 
 std::string times(double ratio, Interval interval) { return fmt::format("{}× ({})", number(ratio), range(interval)); }
 

@@ -1,0 +1,841 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/analysis/analysis.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <random>
+#include <set>
+#include <sstream>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "bench/analysis/laws.hpp"
+#include "bench/analysis/statistics.hpp"
+#include "bench/analysis/words.hpp"
+#include "bench/journal.hpp"
+#include "tests/simulate_journal.hpp"
+
+namespace speedwell::bench {
+namespace {
+
+using namespace analysis;
+using nlohmann::json;
+using testing::Each;
+using testing::HasSubstr;
+using testing::Not;
+
+const std::filesystem::path data = std::filesystem::path(SPEEDWELL_TEST_DATA) / "simulated";
+
+std::string text_of(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  EXPECT_TRUE(file) << path;
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+// A folder of its own, gone at the end.
+class Folder {
+ public:
+  Folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "speedwell-analysis-XXXXXX").string();
+    if (mkdtemp(name.data()) == nullptr) throw std::system_error(errno, std::generic_category(), name);
+    path_ = name;
+  }
+  ~Folder() { std::filesystem::remove_all(path_); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+const Journal& simulated() {
+  static const Journal journal = read_journal(data / "journal.jsonl");
+  return journal;
+}
+
+const json& simulated_analysis() {
+  static const json analysis = analyse(simulated());
+  return analysis;
+}
+
+const json& case_in(const json& analysis, const std::string& name) {
+  static const json none;
+  for (const json& study : analysis.at("cases")) {
+    if (study.at("case") == name) return study;
+  }
+  ADD_FAILURE() << "no case " << name;
+  return none;
+}
+
+const json& curve_in(const json& study, const std::string& backend) {
+  static const json none;
+  for (const json& curve : study.at("curves")) {
+    if (curve.at("backend") == backend) return curve;
+  }
+  ADD_FAILURE() << "no curve " << backend;
+  return none;
+}
+
+const json& point_in(const json& study, const std::string& backend, int threads) {
+  static const json none;
+  for (const json& point : curve_in(study, backend).at("points")) {
+    if (point.at("threads") == threads) return point;
+  }
+  ADD_FAILURE() << "no point " << backend << "/" << threads;
+  return none;
+}
+
+// --- Statistics ------------------------------------------------------------------------------------------------------
+
+TEST(Statistics, MedianRanksOfTheTables) {
+  const auto ranks = [](int n) {
+    const Ranks r = median_ranks(n);
+    return std::pair(r.low, r.high);
+  };
+  EXPECT_EQ(ranks(6), std::pair(1, 6));
+  EXPECT_EQ(ranks(9), std::pair(2, 8));
+  EXPECT_EQ(ranks(12), std::pair(3, 10));
+  EXPECT_EQ(ranks(20), std::pair(6, 15));
+  EXPECT_NEAR(median_ranks(6).confidence, 0.969, 5e-4);
+  EXPECT_NEAR(median_ranks(9).confidence, 0.961, 5e-4);
+  EXPECT_NEAR(median_ranks(12).confidence, 0.961, 5e-4);
+  EXPECT_NEAR(median_ranks(20).confidence, 0.959, 5e-4);
+  EXPECT_NEAR(median_ranks(5).confidence, 0.9375, 1e-12);
+  EXPECT_NEAR(median_ranks(1).confidence, 0, 1e-12);
+}
+
+TEST(Statistics, MedianRanksAreTheNarrowestThatReach95Percent) {
+  for (int n = 1; n <= 60; ++n) {
+    // P(Binomial(n, 1/2) <= k) by Pascal's triangle.
+    std::vector<long double> row{1};
+    for (int i = 0; i < n; ++i) {
+      std::vector<long double> next(row.size() + 1, 0);
+      for (std::size_t k = 0; k < row.size(); ++k) {
+        next[k] += row[k] / 2;
+        next[k + 1] += row[k] / 2;
+      }
+      row = next;
+    }
+    const auto confidence = [&](int low) {
+      long double inside = 0;
+      for (int k = low; k <= n - low; ++k) inside += row[static_cast<std::size_t>(k)];
+      return static_cast<double>(inside);
+    };
+    const Ranks ranks = median_ranks(n);
+    EXPECT_EQ(ranks.low + ranks.high, n + 1) << n;
+    EXPECT_NEAR(ranks.confidence, confidence(ranks.low), 1e-12) << n;
+    if (n >= fewest_for_95_percent) {
+      EXPECT_GE(ranks.confidence, 0.95) << n;
+    }
+    if (n >= fewest_for_95_percent) {
+      EXPECT_LT(confidence(ranks.low + 1), 0.95) << n;
+    }
+  }
+}
+
+TEST(Statistics, MediansAndQuantiles) {
+  EXPECT_EQ(median({3, 1, 2}), 2);
+  EXPECT_EQ(median({4, 1, 3, 2}), 2.5);
+  EXPECT_EQ(median({7}), 7);
+  EXPECT_TRUE(std::isnan(median({})));
+  const std::vector<double> sorted{1, 2, 3, 4, 5};
+  EXPECT_EQ(quantile(sorted, 0), 1);
+  EXPECT_EQ(quantile(sorted, 0.5), 3);
+  EXPECT_DOUBLE_EQ(quantile(sorted, 0.9), 4.6);
+  EXPECT_EQ(quantile(sorted, 1), 5);
+}
+
+TEST(Statistics, TukeyClassifiesAndDropsNothing) {
+  // Quartiles 12 and 16: the fences stand at 6 and 22, and at 0 and 28.
+  const Outliers outliers = tukey_outliers({10, 11, 12, 13, 14, 15, 16, 23, 29});
+  EXPECT_EQ(outliers.mild, 1);
+  EXPECT_EQ(outliers.severe, 1);
+  const Outliers none = tukey_outliers({10, 11, 12, 13, 14});
+  EXPECT_EQ(none.mild + none.severe, 0);
+}
+
+TEST(Statistics, BootstrapIsRepeatableAndCoversTheMedian) {
+  const std::uint64_t seed = 20240101;
+  std::mt19937_64 random(seed);
+  std::normal_distribution<double> normal;
+  int covered = 0;
+  const int trials = 600;
+  for (int trial = 0; trial < trials; ++trial) {
+    std::vector<double> values;
+    for (int i = 0; i < 9; ++i) values.push_back(std::exp(0.1 * normal(random)));  // skewed, true median 1
+    const Interval interval = bootstrap_median(values, static_cast<std::uint64_t>(trial));
+    const Interval again = bootstrap_median(values, static_cast<std::uint64_t>(trial));
+    ASSERT_EQ(interval.low, again.low);
+    ASSERT_EQ(interval.high, again.high);
+    covered += interval.contains(1);
+  }
+  EXPECT_GE(covered, 0.90 * trials) << "seed " << seed;
+  EXPECT_LE(covered, 0.99 * trials) << "seed " << seed;
+}
+
+// --- Laws ------------------------------------------------------------------------------------------------------------
+
+TEST(Laws, KarpFlattByHand) {
+  EXPECT_NEAR(karp_flatt(1.8, 2), 1.0 / 9, 1e-12);  // (5/9 - 1/2) / (1/2)
+  EXPECT_NEAR(karp_flatt(4, 8), 1.0 / 7, 1e-12);    // (1/4 - 1/8) / (7/8)
+  EXPECT_NEAR(karp_flatt(3, 4), 1.0 / 9, 1e-12);    // (1/3 - 1/4) / (3/4)
+  EXPECT_NEAR(karp_flatt(16, 16), 0, 1e-12);
+  EXPECT_LT(karp_flatt(2.2, 2), 0);  // superlinear
+}
+
+// The least squares problem is convex: a point is its solution if and only if the gradient is zero along what is free
+// and not negative along what is held at zero. Random feasible points must not beat it either.
+TEST(Laws, NonNegativeLeastSquaresIsOptimal) {
+  const std::uint64_t seed = 7;
+  std::mt19937_64 random(seed);
+  std::uniform_real_distribution<double> uniform(0, 1);
+  const std::vector<int> threads{1, 2, 3, 4, 6, 8, 12, 16};
+  std::set<int> active_sets;
+  for (int trial = 0; trial < 400; ++trial) {
+    // Truths on either side of zero, so that each of the four active sets occurs.
+    const double b = 0.2 * uniform(random) - 0.1;
+    const double c = 0.02 * uniform(random) - 0.01;
+    std::vector<double> times;
+    std::vector<double> weights;
+    for (const int n : threads) {
+      const double true_time = std::max(0.05, 1 + b * (n - 1) + c * n * (n - 1)) / n;
+      times.push_back(true_time * (1 + 0.05 * (uniform(random) - 0.5)));
+      weights.push_back(0.1 + uniform(random));
+    }
+    const auto squares = [&](double x, double y, double z) {
+      double sum = 0;
+      for (std::size_t i = 0; i < threads.size(); ++i) {
+        const double n = threads[i];
+        const double miss = n * times[i] - x - y * (n - 1) - z * n * (n - 1);
+        sum += weights[i] * miss * miss;
+      }
+      return sum;
+    };
+    for (const Terms terms : {Terms::linear, Terms::quadratic}) {
+      const Coefficients fit = fit_coefficients(threads, times, weights, terms);
+      SCOPED_TRACE(testing::Message() << "seed " << seed << " trial " << trial);
+      ASSERT_GT(fit.a, 0);
+      ASSERT_GE(fit.b, 0);
+      ASSERT_GE(fit.c, 0);
+      ASSERT_NEAR(fit.squares, squares(fit.a, fit.b, fit.c), 1e-9);
+      if (terms == Terms::linear) {
+        ASSERT_EQ(fit.c, 0);
+      }
+      double gradient[3] = {0, 0, 0};
+      double scale[3] = {0, 0, 0};
+      for (std::size_t i = 0; i < threads.size(); ++i) {
+        const double n = threads[i];
+        const double column[3] = {1, n - 1, n * (n - 1)};
+        const double miss = fit.a + fit.b * (n - 1) + fit.c * n * (n - 1) - n * times[i];
+        for (int k = 0; k < 3; ++k) {
+          gradient[k] += weights[i] * miss * column[k];
+          scale[k] += weights[i] * column[k] * column[k];
+        }
+      }
+      const double values[3] = {fit.a, fit.b, fit.c};
+      for (int k = 0; k < (terms == Terms::linear ? 2 : 3); ++k) {
+        if (values[k] > 0) {
+          EXPECT_NEAR(gradient[k] / scale[k], 0, 1e-9) << k;
+        } else {
+          EXPECT_GE(gradient[k] / scale[k], -1e-9) << k;
+        }
+      }
+      for (int attempt = 0; attempt < 50; ++attempt) {
+        const double other =
+            squares(2 * uniform(random), 0.2 * uniform(random), terms == Terms::linear ? 0 : 0.02 * uniform(random));
+        EXPECT_GE(other, fit.squares - 1e-12);
+      }
+      if (terms == Terms::quadratic) active_sets.insert((fit.b > 0) + 2 * (fit.c > 0));
+    }
+  }
+  EXPECT_EQ(active_sets.size(), 4u);
+}
+
+std::vector<CurvePoint> curve_with(const std::vector<int>& counts, double sigma, double kappa, double noise, int rounds,
+                                   std::mt19937_64& random) {
+  std::normal_distribution<double> normal;
+  std::vector<CurvePoint> points;
+  for (const int n : counts) points.push_back({.threads = n});
+  for (int round = 0; round < rounds; ++round) {
+    const double base = 1 + noise * normal(random);
+    for (CurvePoint& point : points) {
+      const double n = point.threads;
+      const double time = (1 + sigma * (n - 1) + kappa * n * (n - 1)) / n;
+      point.relative_times.push_back(time * (1 + noise * normal(random)) / base);
+    }
+  }
+  return points;
+}
+
+const std::vector<int> eight_counts{1, 2, 3, 4, 6, 8, 12, 16};
+
+TEST(Laws, BandsCoverTheTruth) {
+  const std::uint64_t seed = 1967;
+  std::mt19937_64 random(seed);
+  std::uniform_real_distribution<double> uniform(0, 1);
+  const int curves = 250;
+  int serial = 0;
+  int sigma = 0;
+  int kappa = 0;
+  int peak = 0;
+  int amdahl_chosen = 0;
+  int usl_chosen = 0;
+  for (int i = 0; i < curves; ++i) {
+    const double s = 0.03 + 0.10 * uniform(random);
+    const double k = 0.002 + 0.01 * uniform(random);
+    const std::uint64_t fit_seed = static_cast<std::uint64_t>(i);
+    const auto straight = curve_with(eight_counts, s, 0, 0.02, 9, random);
+    const auto bent = curve_with(eight_counts, s, k, 0.02, 9, random);
+    const LawFit amdahl = fit_law(Law::amdahl, straight, 0, fit_seed);
+    const LawFit usl = fit_law(Law::usl, bent, 0, fit_seed);
+    serial += amdahl.sigma_ci.contains(s);
+    sigma += usl.sigma_ci.contains(s);
+    kappa += usl.kappa_ci.contains(k);
+    peak += usl.peak_ci.contains(std::sqrt((1 - s) / k));
+    if (i % 5 == 0) {
+      amdahl_chosen += choose_law(straight, 16, fit_seed).law == Law::amdahl;
+      usl_chosen += choose_law(bent, 16, fit_seed).law == Law::usl;
+    }
+  }
+  for (const int covered : {serial, sigma, kappa, peak}) {
+    EXPECT_GE(covered, 0.90 * curves) << "seed " << seed;
+    EXPECT_LE(covered, 0.99 * curves) << "seed " << seed;
+  }
+  EXPECT_GE(amdahl_chosen, 47) << "of 50, seed " << seed;
+  EXPECT_GE(usl_chosen, 47) << "of 50, seed " << seed;
+}
+
+TEST(Laws, FewPointsCarryLittle) {
+  std::mt19937_64 random(3);
+  const auto choose = [&](const std::vector<int>& counts, double sigma, double kappa, int allowed = 64) {
+    return choose_law(curve_with(counts, sigma, kappa, 0.002, 9, random), allowed, 1);
+  };
+  EXPECT_EQ(choose({}, 0, 0).law, Law::none);
+  EXPECT_EQ(choose({1}, 0, 0).law, Law::none);
+  const LawFit two = choose({1, 2}, 0.1, 0);
+  EXPECT_EQ(two.law, Law::none);
+  EXPECT_THAT(two.reason, HasSubstr("Karp-Flatt"));
+  const LawFit three = choose({1, 2, 4}, 0.1, 0.002);
+  EXPECT_EQ(three.law, Law::amdahl);
+  const LawFit four = choose({1, 2, 4, 8}, 0.05, 0.03);
+  EXPECT_EQ(four.law, Law::usl);
+  EXPECT_THAT(four.reason, HasSubstr("fewer than 6"));
+  EXPECT_THAT(choose({1, 2, 3, 4, 6, 8}, 0.05, 0.03).reason, Not(HasSubstr("fewer than 6")));
+}
+
+TEST(Laws, NothingIsFittedOrPredictedBeyondTheCores) {
+  std::mt19937_64 random(4);
+  auto points = curve_with({1, 2, 3, 4, 6, 8, 16}, 0.05, 0, 0.002, 9, random);
+  for (double& time : points.back().relative_times) time *= 3;  // SMT siblings or too many threads
+  const LawFit fit = choose_law(points, 8, 1);
+  EXPECT_EQ(fit.law, Law::amdahl);
+  EXPECT_NEAR(fit.sigma, 0.05, 0.005);
+  EXPECT_THAT(fit.reason, HasSubstr("1 point beyond the 8 cores left out"));
+  EXPECT_EQ(fit.predicted.back().threads, 8);
+
+  const LawFit half = choose_law(curve_with({1, 2, 3, 4}, 0.05, 0, 0.002, 9, random), 64, 1);
+  EXPECT_EQ(half.predicted.back().threads, 8);
+  EXPECT_TRUE(half.predicted.back().extrapolated);
+  EXPECT_FALSE(half.predicted[3].extrapolated);
+}
+
+TEST(Laws, APeakIsNamedOnlyWhereItIsNear) {
+  std::mt19937_64 random(5);
+  const LawFit near = choose_law(curve_with(eight_counts, 0.02, 0.01, 0.01, 9, random), 64, 1);
+  ASSERT_TRUE(near.peak);
+  EXPECT_NEAR(*near.peak, 9.9, 1);
+  const LawFit far = choose_law(curve_with(eight_counts, 0.02, 0.0004, 0.01, 9, random), 64, 1);  // at 49 threads
+  EXPECT_FALSE(far.peak);
+  EXPECT_THAT(far.reason, HasSubstr("no peak seen up to 16"));
+}
+
+TEST(Laws, SlowerWithEachThreadIsNoLaw) {
+  std::mt19937_64 random(6);
+  EXPECT_EQ(choose_law(curve_with(eight_counts, 1.4, 0, 0.01, 9, random), 64, 1).law, Law::none);
+}
+
+TEST(Laws, SuperlinearClampsToZeroAndSaysSo) {
+  std::mt19937_64 random(8);
+  auto points = curve_with(eight_counts, 0, 0, 0.005, 9, random);
+  for (std::size_t i = 2; i < points.size(); ++i) {
+    for (double& time : points[i].relative_times) time /= 1.2;
+  }
+  const LawFit fit = choose_law(points, 64, 1);
+  EXPECT_TRUE(fit.superlinear);
+  EXPECT_EQ(fit.sigma, 0);
+  EXPECT_THAT(fit.reason, HasSubstr("superlinear"));
+  EXPECT_FALSE(choose_law(curve_with(eight_counts, 0, 0, 0.005, 9, random), 64, 1).superlinear);
+}
+
+// --- The simulated machine -------------------------------------------------------------------------------------------
+
+TEST(Simulated, JournalIsWhatTheSimulatorWrites) {
+  EXPECT_TRUE(simulated_journal() == text_of(data / "journal.jsonl"))
+      << "the simulator and the committed journal differ: run simulate_journal " << data / "journal.jsonl";
+}
+
+TEST(Simulated, AnswersAreTheKnownOnes) {
+  const json expected = json::parse(text_of(data / "expected.json"));
+  const json& analysis = simulated_analysis();
+  EXPECT_EQ(analysis.at("label"), "simulated");
+  EXPECT_EQ(analysis.at("rounds"), 9);
+  EXPECT_TRUE(analysis.at("finished").get<bool>());
+  EXPECT_GT(analysis.at("noise_floor").get<double>(), 0);
+  EXPECT_LT(analysis.at("noise_floor").get<double>(), expected.at("noise_floor_below").get<double>());
+  EXPECT_EQ(analysis.at("cases").size(), expected.at("cases").size());
+
+  for (const auto& [threads, rates] : expected.at("ceilings").items()) {
+    bool found = false;
+    for (const json& ceiling : analysis.at("ceilings")) {
+      if (ceiling.at("threads") != std::stoi(threads)) continue;
+      found = true;
+      EXPECT_NEAR(ceiling.at("fma_f32_flops_per_s").get<double>() / rates[0].get<double>(), 1, 0.03);
+      EXPECT_NEAR(ceiling.at("fma_f64_flops_per_s").get<double>() / rates[1].get<double>(), 1, 0.03);
+      EXPECT_NEAR(ceiling.at("triad_bytes_per_s").get<double>() / rates[2].get<double>(), 1, 0.03);
+    }
+    EXPECT_TRUE(found) << threads;
+  }
+
+  const auto near = [](const json& value, const json& truth) {
+    ASSERT_TRUE(value.is_number()) << value;
+    EXPECT_NEAR(value.get<double>(), truth[0].get<double>(), truth[1].get<double>() + 1e-12);
+  };
+  for (const auto& [name, answer] : expected.at("cases").items()) {
+    SCOPED_TRACE(name);
+    const json& study = case_in(analysis, name);
+    ASSERT_TRUE(study.is_object());
+    const std::string verdict = study.at("verdict").get<std::string>();
+
+    std::set<std::string> fastest{study.at("best").at("backend").get<std::string>()};
+    for (const json& tied : study.at("best").at("tied_with")) fastest.insert(tied.at("backend").get<std::string>());
+    EXPECT_EQ(fastest, answer.at("fastest").get<std::set<std::string>>());
+    if (answer.contains("threads")) {
+      EXPECT_EQ(study.at("best").at("threads"), answer.at("threads"));
+    }
+    if (answer.contains("speedup")) near(study.at("best").at("speedup"), answer.at("speedup"));
+    EXPECT_GE(study.at("enough_threads"), answer.at("enough_threads")[0]);
+    EXPECT_LE(study.at("enough_threads"), answer.at("enough_threads")[1]);
+
+    const json laws = answer.value("laws", json::object());
+    for (const auto& [backend, law] : laws.items()) {
+      SCOPED_TRACE(backend);
+      const json& model = curve_in(study, backend).at("model");
+      EXPECT_EQ(model.at("law"), law.at("law")) << model.at("reason");
+      EXPECT_EQ(model.at("superlinear"), law.value("superlinear", false));
+      EXPECT_FALSE(model.at("reason").get<std::string>().empty());
+      for (const char* parameter : {"serial_fraction", "sigma", "kappa", "peak_threads"}) {
+        if (law.contains(parameter)) {
+          near(model.at(parameter), law.at(parameter));
+        } else {
+          EXPECT_TRUE(model.at(parameter).is_null()) << parameter;
+        }
+      }
+    }
+    const json peers = answer.value("peers", json::object());
+    for (const auto& [peer, ratio] : peers.items()) {
+      bool found = false;
+      for (const json& each : study.at("peers")) {
+        if (each.at("name").get<std::string>() + "/" + each.at("threads").dump() != peer) continue;
+        found = true;
+        near(each.at("ratio"), ratio);
+      }
+      EXPECT_TRUE(found) << peer;
+    }
+    const json roofs = answer.value("roof", json::object());
+    for (const auto& [cell, roof] : roofs.items()) {
+      const std::size_t slash = cell.find('/');
+      const json& point = point_in(study, cell.substr(0, slash), std::stoi(cell.substr(slash + 1)));
+      EXPECT_EQ(point.at("bound"), roof[0]);
+      EXPECT_NEAR(point.at("percent_of_roof").get<double>(), roof[1].get<double>(), roof[2].get<double>());
+    }
+    std::vector<std::string> failed;
+    for (const json& each : study.at("failed_cells")) failed.push_back(each.at("cell").get<std::string>());
+    EXPECT_EQ(failed, answer.value("failed", std::vector<std::string>{}));
+
+    for (const json& phrase : answer.at("must")) EXPECT_THAT(verdict, HasSubstr(phrase.get<std::string>()));
+    for (const json& phrase : answer.at("must_not")) EXPECT_THAT(verdict, Not(HasSubstr(phrase.get<std::string>())));
+    EXPECT_EQ(verdict.back(), '.');
+  }
+}
+
+TEST(Simulated, IntervalsHoldTheirMediansAndTheTruth) {
+  int points = 0;
+  int covered = 0;
+  for (const json& point :
+       curve_in(case_in(simulated_analysis(), "matmul/f64/1024x1024x1024"), "openmp").at("points")) {
+    const double p = point.at("threads").get<double>();
+    const double truth = 1 / (1.02 * (0.05 + 0.95 / p));
+    EXPECT_LE(point.at("ci_low_ns"), point.at("median_ns"));
+    EXPECT_GE(point.at("ci_high_ns"), point.at("median_ns"));
+    EXPECT_EQ(point.at("round_ns").size(), 9u);
+    EXPECT_NEAR(point.at("efficiency").get<double>(), point.at("speedup").get<double>() / p, 1e-12);
+    ++points;
+    covered += point.at("speedup_ci")[0] <= truth && truth <= point.at("speedup_ci")[1];
+  }
+  EXPECT_EQ(points, 8);
+  EXPECT_GE(covered, 6);
+}
+
+TEST(Simulated, CachedFiltersHaveNoRoofAndCachedProductsOnlyTheComputeRoof) {
+  const json& filter = point_in(case_in(simulated_analysis(), "gaussian_blur/f32c3/1280x720"), "openmp", 4);
+  EXPECT_TRUE(filter.at("percent_of_roof").is_null());
+  EXPECT_TRUE(filter.at("bound").is_null());
+  const json& product = point_in(case_in(simulated_analysis(), "matmul/f64/1024x1024x1024"), "openmp", 1);
+  EXPECT_EQ(product.at("bound"), "compute");
+}
+
+TEST(Simulated, TheSameJournalGivesTheSameText) { EXPECT_EQ(analyse(simulated()).dump(), simulated_analysis().dump()); }
+
+// --- Journals that are cut short, damaged or odd ---------------------------------------------------------------------
+
+// A small run: one case, sequential at 10 ms, whose samples the tests choose.
+class SmallRun {
+ public:
+  explicit SmallRun(int cores) {
+    journal_.header = {{"kind", "header"},
+                       {"schema", 1},
+                       {"machine", {{"physical_cores", cores}, {"default_threads", cores}}},
+                       {"cells", json::array()}};
+  }
+  SmallRun& cell(const std::string& backend, int threads, std::vector<double> ns, const json& more = json::object()) {
+    json described = {{"cell", "sobel/u8c1/64x64/" + backend + "/" + std::to_string(threads)},
+                      {"case", "sobel/u8c1/64x64"},
+                      {"backend", backend},
+                      {"threads", threads},
+                      {"flops", 0},
+                      {"bytes", 8192}};
+    described.update(more);
+    journal_.header["cells"].push_back(described);
+    for (std::size_t i = 0; i < ns.size(); ++i) {
+      journal_.records.push_back({{"kind", "sample"},
+                                  {"round", i + 1},
+                                  {"cell", described["cell"]},
+                                  {"ns", ns[i]},
+                                  {"calls", 1},
+                                  {"threads_used", threads}});
+    }
+    return *this;
+  }
+  SmallRun& fail(const std::string& backend, int threads, const std::string& reason) {
+    cell(backend, threads, {});
+    journal_.records.push_back(
+        {{"kind", "failed"}, {"cell", journal_.header["cells"].back()["cell"]}, {"reason", reason}});
+    return *this;
+  }
+  Journal& journal() { return journal_; }
+  json study() const { return analyse(journal_).at("cases").at(0); }
+  std::string verdict() const { return study().at("verdict").get<std::string>(); }
+
+ private:
+  Journal journal_;
+};
+
+// Nine samples about `ns`, spread by 1 %, in an order of their own for each seed.
+std::vector<double> nine(double ns, int seed = 1, double spread = 0.01) {
+  std::vector<double> values;
+  for (int i = -4; i <= 4; ++i) values.push_back(ns * (1 + spread * i / 4));
+  std::shuffle(values.begin(), values.end(), std::mt19937_64(static_cast<std::uint64_t>(seed)));
+  return values;
+}
+
+TEST(Verdict, OneCore) {
+  const std::string verdict = SmallRun(1).cell("sequential", 1, nine(1e7)).cell("openmp", 1, nine(1.03e7, 2)).verdict();
+  EXPECT_THAT(verdict, HasSubstr("one core only, so there is nothing to scale"));
+  EXPECT_THAT(verdict, HasSubstr("no second core was available to measure"));
+  EXPECT_THAT(verdict, HasSubstr("openmp on one thread is at 0.97"));
+}
+
+TEST(Verdict, TwoCoresAndAnEndOfTheMachine) {
+  const std::string verdict = SmallRun(2)
+                                  .cell("sequential", 1, nine(1e7))
+                                  .cell("openmp", 1, nine(1e7, 2))
+                                  .cell("openmp", 2, nine(0.51e7, 3))
+                                  .cell("tbb", 1, nine(1e7, 4))
+                                  .cell("tbb", 2, nine(0.51e7, 5))
+                                  .verdict();
+  EXPECT_THAT(verdict, HasSubstr("tie at 1.9"));
+  EXPECT_THAT(verdict, HasSubstr("on 2 cores"));
+  EXPECT_THAT(verdict, HasSubstr("more cores than 2 were not available to measure"));
+  EXPECT_THAT(verdict, Not(HasSubstr("wins")));
+}
+
+TEST(Verdict, NoGainWithinTheNoise) {
+  SmallRun run(2);
+  run.cell("sequential", 1, nine(1e7)).cell("tbb", 1, nine(1e7, 2)).cell("tbb", 2, nine(1e7, 3));
+  EXPECT_THAT(run.verdict(), HasSubstr("stays on one core: no model beats sequential beyond the noise"));
+  EXPECT_EQ(run.study().at("best").at("backend"), "sequential");
+  EXPECT_EQ(run.study().at("enough_threads"), 1);
+}
+
+TEST(Verdict, TheNoiseFloorHoldsBackClaims) {
+  SmallRun run(2);
+  run.cell("sequential", 1, nine(1e7)).cell("openmp", 2, nine(0.50e7, 2)).cell("tbb", 2, nine(0.53e7, 3));
+  EXPECT_THAT(run.verdict(), HasSubstr("openmp wins"));
+  // Two identical cells that differ by 10 %: a difference of 6 % says nothing any more.
+  run.cell("sequential", 1, nine(1.1e7, 4),
+           {{"cell", "sobel/u8c1/64x64/sequential/1/twin"}, {"twin_of", "sobel/u8c1/64x64/sequential/1"}});
+  EXPECT_NEAR(analyse(run.journal()).at("noise_floor").get<double>(), 0.1, 0.03);
+  EXPECT_THAT(run.verdict(), HasSubstr("openmp and tbb tie"));
+  EXPECT_EQ(run.study().at("sequential").at("samples"), 9);
+}
+
+TEST(Verdict, AFasterPeerIsNamedAndASlowerOneIsNot) {
+  const auto with_peer = [](double ns) {
+    return SmallRun(2)
+        .cell("sequential", 1, nine(1e7))
+        .cell("openmp", 2, nine(5e6, 2))
+        .cell("opencv", 2, nine(ns, 3), {{"peer", true}, {"version", "4.6"}});
+  };
+  EXPECT_THAT(with_peer(4e6).verdict(), HasSubstr("opencv on 2 cores is 1.2"));
+  EXPECT_THAT(with_peer(6e6).verdict(), Not(HasSubstr("opencv")));
+  EXPECT_EQ(with_peer(4e6).study().at("peers").at(0).at("version"), "4.6");
+  EXPECT_EQ(with_peer(4e6).study().at("curves").size(), 1u);
+}
+
+TEST(Verdict, AnInterruptedRunSaysThatItIsTooEarly) {
+  const SmallRun run = SmallRun(2).cell("sequential", 1, {1e7}).cell("openmp", 2, {5e6});
+  EXPECT_THAT(run.verdict(), HasSubstr("too early to tell: 1 round carries no 95 % interval"));
+  EXPECT_THAT(run.study().at("sequential").at("warnings").dump(), HasSubstr("few rounds: 1"));
+  const std::string five = SmallRun(2)
+                               .cell("sequential", 1, {1e7, 1e7, 1e7, 1e7, 1e7})
+                               .cell("openmp", 2, {5e6, 5e6, 5e6, 5e6, 5e6})
+                               .verdict();
+  EXPECT_THAT(five, HasSubstr("5 rounds carry no 95 % interval"));
+}
+
+TEST(Verdict, FailedAndMissingCells) {
+  EXPECT_THAT(SmallRun(2).fail("sequential", 1, "wrong result").cell("openmp", 2, nine(5e6)).verdict(),
+              testing::AllOf(HasSubstr("no speedup can be told"), HasSubstr("sequential on 1 (wrong result)")));
+  EXPECT_THAT(SmallRun(2).fail("sequential", 1, "crash").fail("openmp", 2, "crash").verdict(),
+              HasSubstr("nothing was measured"));
+  EXPECT_THAT(SmallRun(2).cell("sequential", 1, nine(1e7)).verdict(), HasSubstr("only sequential was measured"));
+  EXPECT_THAT(SmallRun(2).cell("sequential", 1, {}).cell("tbb", 1, {}).verdict(), HasSubstr("nothing was measured"));
+  // A cell that fails after some samples is out of the run.
+  SmallRun late(2);
+  late.cell("sequential", 1, nine(1e7)).cell("openmp", 2, nine(5e6));
+  late.journal().records.push_back({{"kind", "failed"}, {"cell", "sobel/u8c1/64x64/openmp/2"}, {"reason", "late"}});
+  EXPECT_TRUE(late.study().at("curves").empty());
+  // No common round: the samples exist, but nothing pairs them.
+  SmallRun apart(2);
+  apart.cell("sequential", 1, {1e7}).cell("openmp", 2, {5e6});
+  apart.journal().records[1]["round"] = 2;
+  EXPECT_THAT(apart.verdict(), HasSubstr("too early"));
+}
+
+TEST(Warnings, SayWhatIsWrongWithAPoint) {
+  SmallRun run(2);
+  std::vector<double> wild = nine(1e7);
+  wild[3] = 2.5e7;
+  run.cell("sequential", 1, wild).cell("openmp", 2, nine(4e5, 2)).cell("tbb", 4, nine(5e6, 3));
+  run.journal().records[10]["threads_used"] = 1;
+  run.journal().records[11]["steal_ticks"] = 5;
+  const json study = run.study();
+  EXPECT_THAT(study.at("sequential").at("warnings").dump(),
+              testing::AllOf(HasSubstr("unstable: "), HasSubstr("extremes: up to 149 %")));
+  EXPECT_EQ(study.at("sequential").at("outliers").at("severe"), 1);
+  EXPECT_EQ(study.at("sequential").at("samples"), 9);
+  EXPECT_THAT(
+      point_in(study, "openmp", 2).at("warnings").dump(),
+      testing::AllOf(HasSubstr("short: a sample lasts"), HasSubstr("threads: 1 of 9"), HasSubstr("disturbed: 5")));
+  EXPECT_THAT(point_in(study, "tbb", 4).at("warnings").dump(), HasSubstr("beyond the 2 cores"));
+}
+
+TEST(Robust, OddJournalsAreSurvived) {
+  Journal empty;
+  EXPECT_TRUE(analyse(empty).at("cases").empty());
+  EXPECT_FALSE(render_table(analyse(empty), false, 80).empty());
+  Journal odd;
+  odd.header = {{"machine", 3},
+                {"cells",
+                 {1,
+                  json::object(),
+                  {{"cell", "x"}},
+                  {{"cell", "x/y"}, {"case", "x"}, {"backend", "sequential"}, {"threads", 1}}}}};
+  odd.records = {json(1),
+                 json::array(),
+                 {{"kind", 2}},
+                 {{"kind", "unheard of"}, {"cell", "x/y"}},
+                 {{"kind", "sample"}, {"cell", "nowhere"}, {"ns", 1}, {"round", 1}},
+                 {{"kind", "sample"}, {"cell", "x/y"}, {"ns", -1}, {"round", 1}},
+                 {{"kind", "sample"}, {"cell", "x/y"}, {"ns", "many"}, {"round", 1}}};
+  const json analysis = analyse(odd);
+  EXPECT_THAT(analysis.at("cases").at(0).at("verdict").get<std::string>(), HasSubstr("nothing was measured"));
+  EXPECT_FALSE(render_table(analysis, true, 10).empty());
+}
+
+TEST(Robust, ACutJournalIsAnalysedAtAnyPoint) {
+  const std::size_t all = simulated().records.size();
+  for (const std::size_t kept : {std::size_t{0}, std::size_t{1}, std::size_t{150}, std::size_t{235}, std::size_t{300},
+                                 std::size_t{480}, std::size_t{900}, all - 1}) {
+    Journal journal = simulated();
+    journal.records.resize(kept);
+    journal.finished = false;
+    const json analysis = analyse(journal);
+    ASSERT_EQ(analysis.at("cases").size(), simulated_analysis().at("cases").size());
+    for (const json& study : analysis.at("cases")) {
+      const std::string verdict = study.at("verdict").get<std::string>();
+      EXPECT_GT(verdict.size(), 10u);
+      if (kept < 400) {
+        EXPECT_THAT(verdict, Not(HasSubstr("wins"))) << kept;
+      }
+    }
+    EXPECT_THAT(render_table(analysis, false, 80), HasSubstr("not finished"));
+  }
+}
+
+TEST(Robust, ATornFileIsAnalysed) {
+  const Folder folder;
+  const std::string text = text_of(data / "journal.jsonl");
+  std::ofstream(folder.path() / "journal.jsonl", std::ios::binary) << text.substr(0, text.size() / 2);
+  const Journal journal = read_journal(folder.path() / "journal.jsonl");
+  EXPECT_TRUE(journal.torn_tail);
+  EXPECT_EQ(analyse(journal).at("cases").size(), simulated_analysis().at("cases").size());
+}
+
+TEST(Robust, DamagedMembersNeverEndInACrash) {
+  const std::uint64_t seed = 99;
+  std::mt19937_64 random(seed);
+  SmallRun run(4);
+  for (const int threads : {1, 2, 3, 4}) run.cell("openmp", threads, nine(1e7 / threads, threads));
+  run.cell("sequential", 1, nine(1e7)).cell("opencv", 2, nine(5e6), {{"peer", true}});
+  run.cell("threads", 2, nine(1e6), {{"case", "ceiling/triad/memory"}, {"cell", "ceiling/triad/memory/threads/2"}});
+  run.journal().header["machine"]["caches"] = {{{"level", 3}, {"bytes", 1000}, {"sharing_cores", 0}}};
+  const std::vector<json> values{nullptr,        -1,   0,          1e300,  1e-300, "text", "", json::array(),
+                                 json::object(), true, "\xff\xfe", 1 << 20};
+  for (int trial = 0; trial < 300; ++trial) {
+    Journal journal = run.journal();
+    for (int damage = 0; damage < 6; ++damage) {
+      json* at = random() % 2 == 0 ? &journal.header : &journal.records[random() % journal.records.size()];
+      while (at->is_structured() && !at->empty() && (at == &journal.header || random() % 5 != 0)) {
+        auto member = at->begin();
+        std::advance(member, static_cast<std::ptrdiff_t>(random() % at->size()));
+        at = &*member;
+      }
+      *at = values[random() % values.size()];
+    }
+    SCOPED_TRACE(testing::Message() << "seed " << seed << " trial " << trial);
+    const json analysis = analyse(journal);
+    ASSERT_FALSE(render_table(analysis, false, 80).empty());
+    if (trial % 20 != 0) continue;  // the files wait for the disk
+    const Folder folder;
+    ASSERT_NO_THROW(write_results(journal, analysis, folder.path()));
+    ASSERT_NO_THROW(json::parse(text_of(folder.path() / "analysis.json")));
+    ASSERT_NO_THROW(json::parse(text_of(folder.path() / "results.json")));
+  }
+}
+
+// --- What is written -------------------------------------------------------------------------------------------------
+
+TEST(Results, FilesHoldWhatTheyShould) {
+  const Folder folder;
+  write_results(simulated(), simulated_analysis(), folder.path());
+  EXPECT_EQ(json::parse(text_of(folder.path() / "analysis.json")), json::parse(simulated_analysis().dump()));
+
+  const json results = json::parse(text_of(folder.path() / "results.json"));
+  EXPECT_EQ(results.at("context").at("num_cpus"), 16);
+  std::map<std::string, std::vector<double>> times;
+  std::map<std::string, double> medians;
+  for (const json& entry : results.at("benchmarks")) {
+    const std::string name = entry.at("run_name").get<std::string>();
+    EXPECT_EQ(entry.at("time_unit"), "ns");
+    if (entry.at("run_type") == "iteration") {
+      EXPECT_EQ(entry.at("name"), name);
+      times[name].push_back(entry.at("real_time").get<double>());
+    } else if (entry.at("aggregate_name") == "median") {
+      EXPECT_EQ(entry.at("name"), name + "_median");
+      medians[name] = entry.at("real_time").get<double>();
+    }
+  }
+  const std::string name = "matmul/f64/1024x1024x1024/openmp/16";
+  EXPECT_EQ(times.size(), medians.size());
+  EXPECT_EQ(times.at(name).size(), 9u);
+  EXPECT_EQ(medians.at(name),
+            point_in(case_in(simulated_analysis(), "matmul/f64/1024x1024x1024"), "openmp", 16).at("median_ns"));
+  EXPECT_TRUE(times.contains("matmul/f64/1024x1024x1024/openblas/16"));
+  EXPECT_FALSE(times.contains("median_blur/u8c3/1920x1080/tbb/8"));
+
+  const std::string csv = text_of(folder.path() / "summary.csv");
+  std::istringstream lines(csv);
+  std::string line;
+  std::size_t count = 0;
+  while (std::getline(lines, line)) {
+    ++count;
+    std::size_t commas = 0;
+    bool quoted = false;
+    for (const char c : line) {
+      quoted = quoted != (c == '"');
+      commas += c == ',' && !quoted;
+    }
+    EXPECT_EQ(commas, 17u) << line;
+  }
+  EXPECT_EQ(count, 1 + times.size() + 3);  // the header, each cell, three that failed
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 3);
+}
+
+TEST(Results, AFolderThatIsNotThereIsNamed) {
+  try {
+    write_results(simulated(), simulated_analysis(), "/nonexistent/run");
+    FAIL() << "nothing was thrown";
+  } catch (const std::system_error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("/nonexistent/run/analysis.json"));
+    EXPECT_THAT(error.what(), HasSubstr("No such file or directory"));
+  }
+}
+
+int columns_of(const std::string& line) {
+  return static_cast<int>(std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+TEST(Table, FitsTheWidthAndHasNoColourUnlessAsked) {
+  for (const int width : {48, 60, 80, 132}) {
+    const std::string table = render_table(simulated_analysis(), false, width);
+    EXPECT_EQ(table.find('\x1b'), std::string::npos);
+    std::istringstream lines(table);
+    std::string line;
+    while (std::getline(lines, line)) {
+      EXPECT_LE(columns_of(line), width) << line;
+      EXPECT_TRUE(line.empty() || line.back() != ' ') << line;
+    }
+  }
+  EXPECT_NE(render_table(simulated_analysis(), true, 80).find('\x1b'), std::string::npos);
+}
+
+TEST(Table, ShowsWinnersTiesPeersAndFailures) {
+  const std::string table = render_table(simulated_analysis(), false, 80);
+  EXPECT_THAT(table, HasSubstr("[simulated]"));
+  EXPECT_THAT(table, HasSubstr("matmul/f64/1024x1024x1024        48.2 ms   5.56×@16    8.95×@16*   7.09×@16"));
+  EXPECT_THAT(table, HasSubstr("16.1×@16=   16.1×@16=   16.1×@16="));
+  EXPECT_THAT(table, HasSubstr("openblas@16 is 1.07× as fast"));
+  EXPECT_THAT(table, HasSubstr("failed"));
+}
+
+TEST(Words, ThreeDigits) {
+  EXPECT_EQ(number(1.944), "1.94");
+  EXPECT_EQ(number(12.06), "12.1");
+  EXPECT_EQ(number(9.996), "10.0");
+  EXPECT_EQ(number(99.96), "100");
+  EXPECT_EQ(number(123.4), "123");
+  EXPECT_EQ(number(0.01234), "0.0123");
+  EXPECT_EQ(number(0), "0");
+  EXPECT_EQ(number(NAN), "?");
+  EXPECT_EQ(duration(850), "850 ns");
+  EXPECT_EQ(duration(4100), "4.10 µs");
+  EXPECT_EQ(duration(999.7e3), "1.00 ms");
+  EXPECT_EQ(duration(1.24e9), "1.24 s");
+}
+
+}  // namespace
+}  // namespace speedwell::bench
