@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstdint>
 #include <exception>
 #include <string>
@@ -14,10 +15,11 @@
 #include <thread>
 
 #include <speedwell/backend.hpp>
-#include <speedwell/machine.hpp>
 
+#include "runtime/cgroup.hpp"
 #include "runtime/message.hpp"
 #include "runtime/process.hpp"
+#include "runtime/topology.hpp"
 
 namespace speedwell::runtime {
 
@@ -270,12 +272,12 @@ Worker* start_worker() {
   }
 }
 
-// How many threads can run at the same time.
+// How many threads can run at the same time. Not machine(), which also needs variables that an explicit number doesn't.
 int parallel_cpus() {
   static const int cpus = [] {
-    const Machine& here = machine();
-    const int allowed = static_cast<int>(here.allowed_cpus.size());
-    return here.quota_cpus > 0 ? std::min(allowed, static_cast<int>(here.quota_cpus) + 1) : allowed;
+    const int allowed = static_cast<int>(allowed_cpus().size());
+    const double quota = read_cpu_quota().cpus;
+    return quota > 0 && quota < allowed ? static_cast<int>(std::ceil(quota)) : allowed;
   }();
   return cpus;
 }
@@ -320,9 +322,10 @@ void Job::give_workers_back() {
 }
 
 void Job::run(int threads) {
+  const int cpus = parallel_cpus();  // before the lease: it may throw, the first time
   lease_workers(threads);
   // Counting all that the library runs: a thread that spins while others wait for its core only delays them.
-  may_spin_ = std::max(threads_, ThreadBudget::in_use() + 1) <= parallel_cpus();
+  may_spin_ = std::max(threads_, ThreadBudget::in_use() + 1) <= cpus;
 
   ranges_[0] = &callers_range_;
   for (int place = 1; place < threads_; ++place) ranges_[place] = &workers_[place]->range;

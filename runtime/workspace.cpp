@@ -3,6 +3,7 @@
 
 #include <sys/mman.h>
 
+#include <cstdint>
 #include <mutex>
 #include <new>
 
@@ -30,7 +31,7 @@ class Memory {
       release();  // first: the old contents aren't needed, and both may not fit
       const std::size_t alignment = bytes >= huge_from ? huge_page : line;
       const std::size_t unit = bytes >= huge_from ? huge_page : page;
-      if (bytes > SIZE_MAX - unit) throw std::bad_alloc();
+      if (bytes > PTRDIFF_MAX - unit) throw std::bad_alloc();
       const std::size_t rounded = (bytes + unit - 1) / unit * unit;
       data_ = static_cast<std::byte*>(::operator new (rounded, std::align_val_t{alignment}));
       bytes_ = rounded;

@@ -176,8 +176,9 @@ TEST(Environment, AnInvalidValueIsAnErrorOfEachCallThatNeedsIt) {
   EXPECT_THAT(probe("SPEEDWELL_ISA=mmx", "sequential 0 10"),
               twice("error: SPEEDWELL_ISA is 'mmx', expected .*baseline"));
   EXPECT_THAT(probe("SPEEDWELL_VERBOSE=4", "sequential 0 10"), twice("error: SPEEDWELL_VERBOSE is '4', expected 0 "));
-  // A call that says all by itself needs neither variable: only the machine's numbers do, which the probe prints.
-  EXPECT_THAT(probe("SPEEDWELL_BACKEND=opencl", "threads 2 10"), twice("threads 2 "));
+  // A call that says all by itself needs neither variable.
+  EXPECT_THAT(probe("SPEEDWELL_BACKEND=opencl SPEEDWELL_THREADS=0", "threads 2 10"), twice("threads 2 "));
+  EXPECT_THAT(probe("SPEEDWELL_BACKEND=opencl SPEEDWELL_THREADS=0", "sequential 0 10"), twice("sequential 1 "));
 }
 
 TEST(Environment, ForcesTheInstructionSet) {

@@ -7,9 +7,10 @@
 #include <string>
 
 #include <speedwell/error.hpp>
-#include <speedwell/machine.hpp>
 
 #include "runtime/dispatch.hpp"
+#include "runtime/isa.hpp"
+#include "runtime/thread_pool.hpp"
 
 namespace runtime = speedwell::runtime;
 
@@ -19,9 +20,10 @@ int main(int argc, char** argv) {
     try {
       const auto backend = speedwell::backend_from_name(argv[1], std::atoi(argv[2]));
       const runtime::Choice choice = runtime::choose(backend, {.flops = std::atof(argv[3])});
-      const auto isa = name(speedwell::machine().isa);
+      const auto isa = name(runtime::current_isa());
       const runtime::Participants participants;
-      runtime::run_on(choice, participants, [](auto) {});
+      runtime::run_on(choice, participants,
+                      [&](auto) { runtime::thread_pool().parallel_for(choice.threads, 4, [](std::ptrdiff_t) {}); });
       const auto model = std::visit([](auto chosen) { return decltype(chosen)::name; }, choice.model);
       std::printf("%s %d %s: %s\n", std::string(model).c_str(), choice.threads, std::string(isa).c_str(),
                   std::string(choice.reason).c_str());

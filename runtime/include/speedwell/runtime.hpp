@@ -1,5 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The process-wide runtime: what the last call ran on, messages, shutdown, version.
+//
+// Fork. A child of a process in which the library has run in parallel has none of the threads: its calls run
+// sequentially, and last_run() says so. The parent goes on as before. Where the forking thread has OpenMP threads that
+// the library made, they are ended before the fork (and made again when next needed), so that the program's own OpenMP
+// works in the child; oneTBB itself doesn't support a child that goes on using it.
+//
+// Nesting. A call inside an OpenMP region, a oneTBB task or a thread of Speedwell's pool runs sequentially. Calls from
+// many threads at once that leave the number of threads open share the machine's cores among them.
 #pragma once
 
 #include <string_view>
