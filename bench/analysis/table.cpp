@@ -42,7 +42,9 @@ std::string wrap(const std::string& text, int width, const std::string& indent) 
     line.clear();
   };
   for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find(' ', begin), text.size());
+    std::size_t end = std::min(text.find(' ', begin), text.size());
+    // "12 %" stays together.
+    if (text.compare(end, 2, " %") == 0) end = std::min(text.find(' ', end + 1), text.size());
     const std::string word = text.substr(begin, end - begin);
     if (!line.empty() && columns(indent) + columns(line) + 1 + columns(word) > width) flush();
     if (!word.empty()) line += (line.empty() ? "" : " ") + word;

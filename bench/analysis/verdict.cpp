@@ -87,8 +87,10 @@ std::string law_clause(const Curve& curve, const Point& point) {
                        fit.law == Law::usl ? "USL" : "Amdahl's law");
   }
   if (fit.law == Law::none && curve.points.size() == 2 && point.threads > 1) {
-    return fmt::format("{} serial or overhead (Karp-Flatt)",
-                       percent(std::max(0.0, karp_flatt(point.speedup->value, point.threads))));
+    const Interval ci = point.speedup->ci;
+    return fmt::format("{:.0f} to {:.0f} % serial or overhead (Karp-Flatt)",
+                       100 * std::max(0.0, karp_flatt(ci.high, point.threads)),
+                       100 * std::max(0.0, karp_flatt(ci.low, point.threads)));
   }
   return {};
 }
@@ -121,6 +123,14 @@ std::string next_clause(const CaseStudy& study, const Setting& setting) {
   return fmt::format("next is {}, {}× slower ({})", place, number(next.behind->value), range(next.behind->ci));
 }
 
+// For a model that loses next to nothing on its way.
+std::string efficiency_clause(const Point& point, const Setting& setting) {
+  const double efficiency = point.speedup->value / point.threads;
+  if (point.speedup->ci.low > point.threads * (1 + setting.noise())) return "superlinear, most likely a cache effect";
+  if (efficiency >= 1) return "no core's work is lost";
+  return efficiency >= good_efficiency ? fmt::format("{:.0f} % efficient", 100 * efficiency) : std::string();
+}
+
 // The fastest model goes on gaining up to the last count that was measured.
 std::string gaining_clause(const CaseStudy& study, const Setting& setting) {
   const Curve& curve = *study.best->curve;
@@ -134,8 +144,7 @@ std::string gaining_clause(const CaseStudy& study, const Setting& setting) {
   }
   const std::string roof = roof_clause(study, setting, last);
   std::string why = !roof.empty() ? "still " + roof : law_clause(curve, last);
-  const double efficiency = last.speedup->value / last.threads;
-  if (why.empty() && efficiency >= good_efficiency) why = fmt::format("{:.0f} % efficient", 100 * efficiency);
+  if (why.empty()) why = efficiency_clause(last, setting);
   return join({text, next_clause(study, setting), why, limit_clause(study.largest_count(), setting)});
 }
 
@@ -197,15 +206,16 @@ std::string one_core_clause(const CaseStudy& study, const Setting& setting) {
                  fmt::format("{} on one thread is at {}", curve->backend, speedup_of(*point)), roof,
                  limit_clause(1, setting)});
   }
+  const bool slower = point->speedup->below_one(setting.noise());
   std::string why;
-  if (sequential.median_ns < too_short_ns) {
+  if (slower && sequential.median_ns < too_short_ns) {
     why = fmt::format("the call takes {}, too short for a fork-join", duration(sequential.median_ns));
   } else if (sequential.bound == Bound::memory && !roof.empty()) {
     why = "one core is already " + roof;
   }
   return join({fmt::format("stays on one core: no model beats sequential{} (best: {} on {} at {}×, {})",
-                           point->speedup->below_one(setting.noise()) ? "" : " beyond the noise", curve->backend,
-                           cores(point->threads, setting), number(point->speedup->value), range(point->speedup->ci)),
+                           slower ? "" : " beyond the noise", curve->backend, cores(point->threads, setting),
+                           number(point->speedup->value), range(point->speedup->ci)),
                why});
 }
 
@@ -231,20 +241,11 @@ std::string failure_clause(const CaseStudy& study) {
 }
 
 std::string unstable_clause(const CaseStudy& study) {
-  std::vector<std::string> texts;
-  const auto look = [&](const std::string& place, const Point& point) {
-    if (point.deviation >= unstable_deviation)
-      texts.push_back(fmt::format("{:.0f} % ({})", 100 * point.deviation, place));
-  };
-  if (study.sequential) look("sequential", *study.sequential);
-  if (study.best->curve != nullptr)
-    look(fmt::format("{} on {}", model_of(*study.best), study.best->point->threads), *study.best->point);
-  for (const Choice& choice : study.tied) {
-    if (choice.curve != nullptr) look(fmt::format("{} on {}", model_of(choice), choice.point->threads), *choice.point);
-  }
-  return texts.empty()
-             ? ""
-             : fmt::format("unstable, so trust the intervals alone: the standard deviation is {}", list(texts));
+  double largest = study.sequential ? study.sequential->deviation : 0;
+  largest = std::max(largest, study.best->point->deviation);
+  for (const Choice& choice : study.tied) largest = std::max(largest, choice.point->deviation);
+  if (largest < unstable_deviation) return {};
+  return fmt::format("unstable (standard deviation up to {:.0f} %), so trust the intervals alone", 100 * largest);
 }
 
 std::string peer_clause(const CaseStudy& study, const Setting& setting) {
