@@ -27,10 +27,12 @@ template <int fixed_radius>
 struct ByteColumns {
   const std::uint8_t* const* rows;
   std::int16_t* line;
+  std::ptrdiff_t first;
   const GaussianWeights<std::uint8_t>& weights;
 
   template <class D>
-  HWY_INLINE void operator()(D d, std::ptrdiff_t i) const {
+  HWY_INLINE void operator()(D d, std::ptrdiff_t at) const {
+    const std::ptrdiff_t i = first + at;
     const hn::RebindToUnsigned<D> du;
     const hn::Rebind<std::uint8_t, D> d8;
     const auto sample = [this, du, d8, i](int t) HWY_ATTR { return hn::PromoteTo(du, hn::LoadU(d8, rows[t] + i)); };
@@ -118,10 +120,12 @@ template <int fixed_radius>
 struct FloatColumns {
   const float* const* rows;
   float* line;
+  std::ptrdiff_t first;
   const GaussianWeights<float>& weights;
 
   template <class D>
-  HWY_INLINE void operator()(D d, std::ptrdiff_t i) const {
+  HWY_INLINE void operator()(D d, std::ptrdiff_t at) const {
+    const std::ptrdiff_t i = first + at;
     auto sum = hn::Mul(hn::LoadU(d, rows[0] + i), hn::Set(d, weights.tap[0]));
     for (int t = 1; t <= radius_of<fixed_radius>(weights); ++t) {
       const auto both = hn::Add(hn::LoadU(d, rows[-t] + i), hn::LoadU(d, rows[t] + i));
@@ -165,10 +169,10 @@ HWY_INLINE void with_radius(int radius, const Run& run) {
   }
 }
 
-void vertical_u8(const std::uint8_t* const* rows, std::int16_t* line, std::ptrdiff_t n,
+void vertical_u8(const std::uint8_t* const* rows, std::int16_t* line, std::ptrdiff_t first, std::ptrdiff_t n,
                  const GaussianWeights<std::uint8_t>& weights) {
   with_radius(weights.radius, [&]<int radius>() HWY_ATTR {
-    cover<std::int16_t>(n, ByteColumns<radius>{rows, line, weights});
+    cover<std::int16_t>(n, ByteColumns<radius>{rows, line, first, weights});
   });
 }
 
@@ -183,9 +187,10 @@ void horizontal_u8(const std::int16_t* line, std::uint8_t* out, std::ptrdiff_t n
   });
 }
 
-void vertical_f32(const float* const* rows, float* line, std::ptrdiff_t n, const GaussianWeights<float>& weights) {
+void vertical_f32(const float* const* rows, float* line, std::ptrdiff_t first, std::ptrdiff_t n,
+                  const GaussianWeights<float>& weights) {
   with_radius(weights.radius, [&]<int radius>() HWY_ATTR {
-    cover<float>(n, FloatColumns<radius>{rows, line, weights});
+    cover<float>(n, FloatColumns<radius>{rows, line, first, weights});
   });
 }
 

@@ -38,8 +38,9 @@ void make_gaussian_weights(GaussianWeights<T>& weights, double sigma, int size);
 // operands of 16-bit multiply-add.
 template <class T, class Line>
 struct GaussianBlurTile {
-  // line[i] from rows[-radius][i] .. rows[radius][i].
-  void (*vertical)(const T* const* rows, Line* line, std::ptrdiff_t n, const GaussianWeights<T>& weights);
+  // line[i] from rows[-radius][i] .. rows[radius][i], for n columns from first.
+  void (*vertical)(const T* const* rows, Line* line, std::ptrdiff_t first, std::ptrdiff_t n,
+                   const GaussianWeights<T>& weights);
   // out[i] from line[i - radius * channels] .. line[i + radius * channels]. May read, and not use, `channels` samples
   // more.
   void (*horizontal)(const Line* line, T* out, std::ptrdiff_t n, std::ptrdiff_t channels,

@@ -106,8 +106,8 @@ struct GaussianBlur {
   int radius_y() const { return y.radius; }
   // Operations a sample: a multiplication and an addition a tap.
   double operations() const { return 4.0 * (x.radius + y.radius + 1); }
-  void vertical(const In* const* rows, Line* line, std::ptrdiff_t, std::ptrdiff_t n) const {
-    tile.vertical(rows, line, n, y);
+  void vertical(const In* const* rows, Line* line, std::ptrdiff_t, std::ptrdiff_t first, std::ptrdiff_t n) const {
+    tile.vertical(rows, line, first, n, y);
   }
   void horizontal(const Line* line, std::ptrdiff_t, Out* out, std::ptrdiff_t n, std::ptrdiff_t channels) const {
     tile.horizontal(line, out, n, channels, x);
@@ -129,8 +129,8 @@ struct Sobel {
   int radius_y() const { return 1; }
   // At most three additions in each direction.
   double operations() const { return 6; }
-  void vertical(const In* const* rows, Line* line, std::ptrdiff_t, std::ptrdiff_t n) const {
-    tile.vertical[dy](rows, line, n);
+  void vertical(const In* const* rows, Line* line, std::ptrdiff_t, std::ptrdiff_t first, std::ptrdiff_t n) const {
+    tile.vertical[dy](rows, line, first, n);
   }
   void horizontal(const Line* line, std::ptrdiff_t, Out* out, std::ptrdiff_t n, std::ptrdiff_t channels) const {
     tile.horizontal[dx](line, out, n, channels);
@@ -150,8 +150,8 @@ struct MedianBlur {
   int radius_y() const { return 1; }
   // Minima and maxima: 6 to sort a column, 12 for the median of three columns.
   double operations() const { return 18; }
-  void vertical(const In* const* rows, Line* line, std::ptrdiff_t plane, std::ptrdiff_t n) const {
-    tile.vertical(rows, line, plane, n);
+  void vertical(const In* const* rows, Line* line, std::ptrdiff_t plane, std::ptrdiff_t first, std::ptrdiff_t n) const {
+    tile.vertical(rows, line, plane, first, n);
   }
   void horizontal(const Line* line, std::ptrdiff_t plane, Out* out, std::ptrdiff_t n, std::ptrdiff_t channels) const {
     tile.horizontal(line, plane, out, n, channels);
@@ -166,12 +166,12 @@ T saturated(double value) {
   return static_cast<T>(std::numeric_limits<T>::is_integer ? std::round(clamped) : clamped);
 }
 
-// The nearest cache that isn't shared by all, or what a small core has had for many years.
-std::size_t l2_bytes() {
+// The size of the cache of a level, 0 if there is none.
+std::size_t cache_bytes(int level) {
   for (const Cache& cache : machine().caches) {
-    if (cache.level == 2) return cache.bytes;
+    if (cache.level == level) return cache.bytes;
   }
-  return 256 * 1024;
+  return 0;
 }
 
 // How many strips to cut the rows into. A strip's rows of source and result fill half of the second-level cache, so
@@ -179,9 +179,17 @@ std::size_t l2_bytes() {
 // least four strips, so that one that is held up loses a quarter of its share to the others.
 std::ptrdiff_t strip_count(std::ptrdiff_t rows, std::size_t row_bytes, int threads) {
   constexpr std::ptrdiff_t least_per_thread = 4;
-  const auto strip_rows = std::max<std::ptrdiff_t>(1, static_cast<std::ptrdiff_t>(l2_bytes() / 2 / row_bytes));
+  constexpr std::size_t least_l2 = 256 * 1024;  // what small cores have had for many years, where it isn't known
+  const std::size_t l2 = std::max(cache_bytes(2), least_l2);
+  const auto strip_rows = std::max<std::ptrdiff_t>(1, static_cast<std::ptrdiff_t>(l2 / 2 / row_bytes));
   const std::ptrdiff_t per_thread = std::max(least_per_thread, rows / strip_rows / threads + 1);
   return std::min(rows, per_thread * threads);
+}
+
+// The copy that goes past the caches if source and result, `bytes` together, don't fit in the last one; else nullptr.
+StreamRow stream_row_for(double bytes) {
+  const std::size_t last = std::max(cache_bytes(3), cache_bytes(2));
+  return last > 0 && bytes > static_cast<double>(last) ? stream_row_tile() : nullptr;
 }
 
 // Everything but the filter's own options has to be checked before.
@@ -206,6 +214,7 @@ void apply(const Filter& filter, ImageView<const typename Filter::In> src, Image
                      .border = options.border,
                      .border_value = saturated<typename Filter::In>(options.border_value),
                      .strips = strip_count(src.height, src.width * src.channels * sample_bytes, choice.threads),
+                     .stream_row = stream_row_for(samples * sample_bytes),
                      .participants = participants,
                      .out_of_memory = out_of_memory};
   const StripPass pass = {.strips = call.strips, .call = &call, .filter_strip = filter_strip<Filter>};

@@ -8,13 +8,16 @@
 // meet.
 #pragma once
 
+#include <hwy/cache_control.h>
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <new>
 #include <speedwell/image_filter.hpp>
 
 #include "kernels/image_filter/border.hpp"
+#include "kernels/image_filter/stream_row_tile.hpp"
 #include "runtime/dispatch.hpp"
 #include "runtime/workspace.hpp"
 
@@ -24,7 +27,7 @@ namespace speedwell::image_filter {
 //   types In, Line, Out           samples of the image, of a line and of the result
 //   planes                        lines it needs
 //   radius_x, radius_y            how far it looks
-//   vertical(rows, line, plane, n)                    line k is at line + k * plane
+//   vertical(rows, line, plane, first, n)             columns first .. first + n - 1; line k is at line + k * plane
 //   horizontal(line, plane, out, n, channels)         may read, and not use, `channels` samples beyond its radius
 template <class Filter>
 struct FilterCall {
@@ -38,11 +41,16 @@ struct FilterCall {
   Border border;
   In border_value;
   std::ptrdiff_t strips;
+  StreamRow stream_row;  // nullptr: through the caches
   runtime::Participants& participants;
   std::atomic<bool>& out_of_memory;
 
   // Rows first .. first + count - 1 of the result, reading also those that the filter's radius reaches.
   void filter_rows(std::ptrdiff_t first, std::ptrdiff_t count) const;
+
+ private:
+  struct Scratch;
+  void filter_row(const In* const* rows, Out* out, const Scratch& scratch) const;
 };
 
 // For StripPass. No exception can leave some of the models' loops, so lack of memory is noted for the caller to throw.
@@ -68,16 +76,18 @@ inline constexpr std::size_t alignment = 64;
 
 constexpr std::size_t aligned_up(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
 
-// Writes the `radius` pixels to the left and to the right of a line of `width` pixels.
+// How much of a line is done before the other direction takes its turn: a sixteenth of the usual first-level cache,
+// which also holds as much of some rows of the image and of the result.
+inline constexpr std::ptrdiff_t turn_bytes = 2048;
+
+// Writes `pixels` pixels of a line of `width` pixels, beyond its edge from pixel x on.
 template <class Line>
-void extend(Line* line, std::ptrdiff_t width, std::ptrdiff_t channels, std::ptrdiff_t radius, Border border,
-            Line outside_value) {
-  for (std::ptrdiff_t distance = 1; distance <= radius; ++distance) {
-    for (const std::ptrdiff_t x : {-distance, width - 1 + distance}) {
-      const std::ptrdiff_t from = border_index(x, width, border);
-      for (std::ptrdiff_t k = 0; k < channels; ++k) {
-        line[x * channels + k] = from == outside ? outside_value : line[from * channels + k];
-      }
+void extend(Line* line, std::ptrdiff_t x, std::ptrdiff_t pixels, std::ptrdiff_t width, std::ptrdiff_t channels,
+            Border border, Line outside_value) {
+  for (const std::ptrdiff_t end = x + pixels; x < end; ++x) {
+    const std::ptrdiff_t from = border_index(x, width, border);
+    for (std::ptrdiff_t k = 0; k < channels; ++k) {
+      line[x * channels + k] = from == outside ? outside_value : line[from * channels + k];
     }
   }
 }
@@ -85,42 +95,92 @@ void extend(Line* line, std::ptrdiff_t width, std::ptrdiff_t channels, std::ptrd
 }  // namespace detail
 
 template <class Filter>
+struct FilterCall<Filter>::Scratch {
+  Line* line;
+  std::ptrdiff_t plane;
+  Out* result;                        // a row before it is streamed
+  Line outside_line[Filter::planes];  // what a column of the border's constant becomes
+};
+
+template <class Filter>
 void FilterCall<Filter>::filter_rows(std::ptrdiff_t first, std::ptrdiff_t count) const {
-  const std::ptrdiff_t channels = src.channels;
-  const std::ptrdiff_t samples = src.width * channels;
-  const std::ptrdiff_t reach_x = filter.radius_x() * channels;
+  const std::ptrdiff_t samples = src.width * src.channels;
+  const std::ptrdiff_t reach_x = filter.radius_x() * src.channels;
   const std::ptrdiff_t reach_y = filter.radius_y();
   const std::ptrdiff_t table_rows = count + 2 * reach_y;
 
   const std::size_t table_bytes = detail::aligned_up(table_rows * sizeof(const In*));
   const std::size_t outside_bytes = detail::aligned_up(border == Border::constant ? samples * sizeof(In) : 0);
+  const std::size_t result_bytes = detail::aligned_up(stream_row ? samples * sizeof(Out) : 0);
   const std::size_t left_bytes = detail::aligned_up(reach_x * sizeof(Line));
-  const std::size_t plane_bytes = left_bytes + detail::aligned_up((samples + reach_x + channels) * sizeof(Line));
-  std::byte* const scratch = runtime::thread_workspace(table_bytes + outside_bytes + Filter::planes * plane_bytes);
+  const std::size_t plane_bytes = left_bytes + detail::aligned_up((samples + reach_x + src.channels) * sizeof(Line));
+  std::byte* const table_at =
+      runtime::thread_workspace(table_bytes + outside_bytes + result_bytes + Filter::planes * plane_bytes);
+  std::byte* const outside_at = table_at + table_bytes;
+  std::byte* const result_at = outside_at + outside_bytes;
+  std::byte* const line_at = result_at + result_bytes + left_bytes;
 
-  const auto table = reinterpret_cast<const In**>(scratch);
-  const auto outside_row = reinterpret_cast<In*>(scratch + table_bytes);
-  const auto line = reinterpret_cast<Line*>(scratch + table_bytes + outside_bytes + left_bytes);
-  const auto plane = static_cast<std::ptrdiff_t>(plane_bytes / sizeof(Line));
+  const auto table = reinterpret_cast<const In**>(table_at);
+  const auto outside_row = reinterpret_cast<In*>(outside_at);
+  Scratch scratch = {.line = reinterpret_cast<Line*>(line_at),
+                     .plane = static_cast<std::ptrdiff_t>(plane_bytes / sizeof(Line)),
+                     .result = reinterpret_cast<Out*>(result_at),
+                     .outside_line = {}};
 
-  // What a column of the constant becomes, by the same operations as any other column.
-  Line outside_line[Filter::planes] = {};
   if (border == Border::constant) {
     std::fill_n(outside_row, samples, border_value);
     std::fill_n(table, 2 * reach_y + 1, outside_row);
-    filter.vertical(table + reach_y, outside_line, 1, 1);
+    // By the same operations as any other column.
+    filter.vertical(table + reach_y, scratch.outside_line, 1, 0, 1);
   }
   for (std::ptrdiff_t i = 0; i < table_rows; ++i) {
     const std::ptrdiff_t y = border_index(first - reach_y + i, src.height, border);
     table[i] = y == outside ? outside_row : src.row(y);
   }
+  for (std::ptrdiff_t i = 0; i < count; ++i) filter_row(table + i + reach_y, dst.row(first + i), scratch);
+  if (stream_row) hwy::FlushStream();
+}
 
-  for (std::ptrdiff_t i = 0; i < count; ++i) {
-    filter.vertical(table + i + reach_y, line, plane, samples);
+template <class Filter>
+void FilterCall<Filter>::filter_row(const In* const* rows, Out* out, const Scratch& scratch) const {
+  const std::ptrdiff_t width = src.width;
+  const std::ptrdiff_t channels = src.channels;
+  const std::ptrdiff_t radius = filter.radius_x();
+  const std::ptrdiff_t samples = width * channels;
+  const std::ptrdiff_t reach = radius * channels;
+  Line* const line = scratch.line;
+  const std::ptrdiff_t plane = scratch.plane;
+  Out* const to = stream_row ? scratch.result : out;
+
+  const auto extend = [&](std::ptrdiff_t x) {
     for (int k = 0; k < Filter::planes; ++k) {
-      detail::extend(line + k * plane, src.width, channels, filter.radius_x(), border, outside_line[k]);
+      detail::extend(line + k * plane, x, radius, width, channels, border, scratch.outside_line[k]);
     }
-    filter.horizontal(line, plane, dst.row(first + i), samples, channels);
+  };
+  // A turn holds all that the border to the left shows, but for the right end of the row if the border wraps.
+  const std::ptrdiff_t turn = std::max<std::ptrdiff_t>(detail::turn_bytes / sizeof(Line), 2 * reach);
+  if (border == Border::wrap && samples > turn) filter.vertical(rows, line, plane, samples - reach, reach);
+
+  std::ptrdiff_t done = 0;
+  std::ptrdiff_t streamed = 0;
+  for (std::ptrdiff_t first = 0; first < samples; first += turn) {
+    const std::ptrdiff_t last = std::min(first + turn, samples);
+    filter.vertical(rows, line, plane, first, last - first);
+    if (first == 0) extend(-radius);
+    if (last == samples) extend(width);
+    const std::ptrdiff_t end = last == samples ? samples : last - reach;
+    filter.horizontal(line + done, plane, to + done, end - done, channels);
+    done = end;
+    if (stream_row) {
+      // Up to a whole cache line, unless the row ends.
+      const auto beyond = reinterpret_cast<std::uintptr_t>(out + done) % detail::alignment / sizeof(Out);
+      const std::ptrdiff_t up_to = last == samples ? samples : done - static_cast<std::ptrdiff_t>(beyond);
+      if (up_to > streamed) {
+        stream_row(reinterpret_cast<const std::uint8_t*>(to + streamed),
+                   reinterpret_cast<std::uint8_t*>(out + streamed), (up_to - streamed) * sizeof(Out));
+        streamed = up_to;
+      }
+    }
   }
 }
 

@@ -62,8 +62,9 @@ struct MedianOfColumns {
 };
 
 template <class T>
-void vertical(const T* const* rows, T* line, std::ptrdiff_t plane, std::ptrdiff_t n) {
-  cover<T>(n, SortColumns<T>{rows[-1], rows[0], rows[1], line, line + plane, line + 2 * plane});
+void vertical(const T* const* rows, T* line, std::ptrdiff_t plane, std::ptrdiff_t first, std::ptrdiff_t n) {
+  T* const out = line + first;
+  cover<T>(n, SortColumns<T>{rows[-1] + first, rows[0] + first, rows[1] + first, out, out + plane, out + 2 * plane});
 }
 
 template <class T>

@@ -11,8 +11,9 @@ namespace speedwell::image_filter {
 
 template <class T>
 struct MedianBlurTile {
-  // Sorts rows[-1][i], rows[0][i], rows[1][i] into line[i], line[i + plane], line[i + 2 plane].
-  void (*vertical)(const T* const* rows, T* line, std::ptrdiff_t plane, std::ptrdiff_t n);
+  // Sorts rows[-1][i], rows[0][i], rows[1][i] into line[i], line[i + plane], line[i + 2 plane], for n columns from
+  // first.
+  void (*vertical)(const T* const* rows, T* line, std::ptrdiff_t plane, std::ptrdiff_t first, std::ptrdiff_t n);
   // out[i] from the columns i - channels, i and i + channels.
   void (*horizontal)(const T* line, std::ptrdiff_t plane, T* out, std::ptrdiff_t n, std::ptrdiff_t channels);
 };

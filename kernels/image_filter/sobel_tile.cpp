@@ -53,8 +53,8 @@ struct ThreeSamples {
 };
 
 template <class Combine, class In, class Out>
-void vertical(const In* const* rows, Out* line, std::ptrdiff_t n) {
-  cover<Out>(n, ThreeSamples<Combine, In, Out>{rows[-1], rows[0], rows[1], line});
+void vertical(const In* const* rows, Out* line, std::ptrdiff_t first, std::ptrdiff_t n) {
+  cover<Out>(n, ThreeSamples<Combine, In, Out>{rows[-1] + first, rows[0] + first, rows[1] + first, line + first});
 }
 
 template <class Combine, class Out>
