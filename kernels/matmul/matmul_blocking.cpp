@@ -64,15 +64,16 @@ MatmulCuts matmul_cuts(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, ptrdiff_t tile_row
   const auto element = static_cast<ptrdiff_t>(element_bytes);
   MatmulCuts cuts;
 
-  // A sliver of B is read once for every sliver of A, from the first-level cache if it stays there. The taller the
-  // tile, the more rarely: with 6 rows the sliver may take half of the cache, with 12 all of it (no loss was measured
-  // even beyond). C is loaded and stored once in a panel's depth: beyond 512 that costs nothing any more.
-  const ptrdiff_t resident = cache_bytes(1) * tile_rows / (12 * tile_cols * element);
-  cuts.depth = cut(k, std::clamp<ptrdiff_t>(resident, 64, 512), 1);
+  // A sliver of B is read once for every sliver of A: from the first-level cache, if it takes no more than half of it.
+  // A tile of 12 rows or more reads it so rarely that the second level is near enough. C is loaded and stored once in a
+  // panel's depth: beyond 512 that costs nothing any more.
+  constexpr ptrdiff_t most_depth = 512;
+  const ptrdiff_t resident = tile_rows >= 12 ? most_depth : cache_bytes(1) / 2 / (tile_cols * element);
+  cuts.depth = cut(k, std::clamp<ptrdiff_t>(resident, 64, most_depth), cache_line / element);
   const ptrdiff_t column_bytes = std::max<ptrdiff_t>(cuts.depth.largest(), 1) * element;
 
-  // A's block: half of the second-level cache. B's panel: a quarter of the last one, which C and other cores use too;
-  // cut where C's cache lines end, if its rows begin on one.
+  // A's block: half of the second-level cache, so that what passes by of B and C doesn't push it out. B's panel: a
+  // quarter of the last one, which C and other cores use too; cut where C's cache lines end, if its rows begin on one.
   cuts.col_unit = std::lcm(tile_cols, cache_line / element);
   cuts.cols = cut(n, cache_bytes(3) / 4 / column_bytes, cuts.col_unit);
   cuts.block_rows = cut(m, cache_bytes(2) / 2 / column_bytes, tile_rows);

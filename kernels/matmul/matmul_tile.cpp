@@ -44,6 +44,9 @@ constexpr ptrdiff_t lanes = static_cast<ptrdiff_t>(hn::MaxLanes(hn::ScalableTag<
 template <class T>
 constexpr ptrdiff_t tile_cols = tile_vectors* lanes<T>;
 
+template <class T>
+constexpr ptrdiff_t cache_line = 64 / sizeof(T);  // in elements
+
 // Vectors in a recursive struct and not in an array: compilers keep its members in registers without fail.
 template <class T, ptrdiff_t count>
 struct Vectors {
@@ -130,10 +133,10 @@ HWY_INLINE void prefetch_tile(const T* c, ptrdiff_t row_stride) {
   }
 }
 
-// One register tile of C, its rows contiguous.
+// One register tile of C, its rows contiguous. Meanwhile fetches what lies at `ahead`, a cache line a step.
 template <class T>
 HWY_INLINE void multiply_tile(const T* HWY_RESTRICT a, const T* HWY_RESTRICT b, ptrdiff_t depth, T beta,
-                              T* HWY_RESTRICT c, ptrdiff_t row_stride) {
+                              T* HWY_RESTRICT c, ptrdiff_t row_stride, const T* ahead) {
   Accumulators<T, tile_rows> sum;
   if (beta == 0) {
     sum.set_zero();
@@ -141,9 +144,10 @@ HWY_INLINE void multiply_tile(const T* HWY_RESTRICT a, const T* HWY_RESTRICT b, 
     sum.load(c, row_stride);
     sum.multiply(beta);
   }
-  for (ptrdiff_t k = 0; k < depth; ++k) {
-    // A comes from the second-level cache, so it is asked for 64 elements ahead
-    hwy::Prefetch(a + 64);
+  // Not unrolled: as fast so, and 4 steps at once make GCC spill accumulators
+  for (const T* const a_end = a + depth * tile_rows; a != a_end;) {
+    hwy::Prefetch(ahead);
+    ahead += cache_line<T>;
     Vectors<T, tile_vectors> columns;
     columns.load(b);
     sum.multiply_add(a, columns);
@@ -164,10 +168,14 @@ void multiply(const T* a, const T* b, ptrdiff_t height, ptrdiff_t width, ptrdiff
       const ptrdiff_t rows = HWY_MIN(height - i, tile_rows);
       const T* a_sliver = a + i * depth;
       const T* b_sliver = b + j * depth;
+      // The next sliver of B comes from far: a line a step, it's there after a tile or two. Then the next of A.
+      const ptrdiff_t fetched = i / tile_rows * depth * cache_line<T>;
+      const bool fetch_b = j + tile_cols<T> < width && fetched < tile_cols<T> * depth;
+      const T* ahead = fetch_b ? b_sliver + tile_cols<T> * depth + fetched : a_sliver + tile_rows * depth;
       T* c_tile = c + i * row_stride + j * col_stride;
       if (rows == tile_rows && cols == tile_cols<T> && col_stride == 1) {
         if (i + tile_rows < height) prefetch_tile(c_tile + tile_rows * row_stride, row_stride);
-        multiply_tile(a_sliver, b_sliver, depth, beta, c_tile, row_stride);
+        multiply_tile(a_sliver, b_sliver, depth, beta, c_tile, row_stride, ahead);
         continue;
       }
       if (beta != 0) {
@@ -175,7 +183,7 @@ void multiply(const T* a, const T* b, ptrdiff_t height, ptrdiff_t width, ptrdiff
           for (ptrdiff_t s = 0; s < cols; ++s) edge[r * tile_cols<T> + s] = c_tile[r * row_stride + s * col_stride];
         }
       }
-      multiply_tile(a_sliver, b_sliver, depth, beta, edge, tile_cols<T>);
+      multiply_tile(a_sliver, b_sliver, depth, beta, edge, tile_cols<T>, ahead);
       for (ptrdiff_t r = 0; r < rows; ++r) {
         for (ptrdiff_t s = 0; s < cols; ++s) c_tile[r * row_stride + s * col_stride] = edge[r * tile_cols<T> + s];
       }
@@ -183,24 +191,27 @@ void multiply(const T* a, const T* b, ptrdiff_t height, ptrdiff_t width, ptrdiff
   }
 }
 
-// Rows r and r + 1 of a sliver, lying along k in memory, woven into pairs. 16 bytes of each at a time.
+// A cache line of two rows that lie along k in memory, woven into the pairs of a sliver.
 template <ptrdiff_t sliver, class T>
 HWY_INLINE void pack_pair(const T* first, const T* second, T scale, T* packed) {
   const hn::CappedTag<T, 16 / sizeof(T)> d;
   const auto factor = hn::Set(d, scale);
-  const auto x = Mul(LoadU(d, first), factor);
-  const auto y = Mul(LoadU(d, second), factor);
-  const auto lower = InterleaveLower(d, x, y);
-  const auto upper = InterleaveUpper(d, x, y);
-  if constexpr (sizeof(T) == 4) {
-    const hn::Half<decltype(d)> half;
-    StoreU(LowerHalf(half, lower), half, packed);
-    StoreU(UpperHalf(half, lower), half, packed + sliver);
-    StoreU(LowerHalf(half, upper), half, packed + 2 * sliver);
-    StoreU(UpperHalf(half, upper), half, packed + 3 * sliver);
-  } else {
-    StoreU(lower, d, packed);
-    StoreU(upper, d, packed + sliver);
+  for (ptrdiff_t k = 0; k < cache_line<T>; k += ptrdiff_t{16 / sizeof(T)}) {
+    const auto x = Mul(LoadU(d, first + k), factor);
+    const auto y = Mul(LoadU(d, second + k), factor);
+    const auto lower = InterleaveLower(d, x, y);
+    const auto upper = InterleaveUpper(d, x, y);
+    T* const to = packed + k * sliver;
+    if constexpr (sizeof(T) == 4) {
+      const hn::Half<decltype(d)> half;
+      StoreU(LowerHalf(half, lower), half, to);
+      StoreU(UpperHalf(half, lower), half, to + sliver);
+      StoreU(LowerHalf(half, upper), half, to + 2 * sliver);
+      StoreU(UpperHalf(half, upper), half, to + 3 * sliver);
+    } else {
+      StoreU(lower, d, to);
+      StoreU(upper, d, to + sliver);
+    }
   }
 }
 
@@ -217,9 +228,9 @@ void pack(const T* x, ptrdiff_t width, ptrdiff_t depth, ptrdiff_t stride, ptrdif
       }
     }
     if constexpr (HWY_TARGET != HWY_SCALAR) {
-      constexpr ptrdiff_t step = 16 / sizeof(T);
+      // A cache line of each row at a time: rows a power of two apart push each other out of the cache
       if (filled == sliver && depth_stride == 1) {
-        for (; k + step <= depth; k += step) {
+        for (; k + cache_line<T> <= depth; k += cache_line<T>) {
           for (ptrdiff_t r = 0; r < sliver; r += 2) {
             pack_pair<sliver>(from + r * stride + k, from + (r + 1) * stride + k, scale, packed + k * sliver + r);
           }

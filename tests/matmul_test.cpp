@@ -1,0 +1,592 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <speedwell/matmul.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <limits>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <Eigen/Core>
+#include <speedwell/machine.hpp>
+#include <speedwell/runtime.hpp>
+
+#include "kernels/matmul/matmul_blocking.hpp"
+#include "tests/allocations.hpp"
+
+namespace speedwell {
+namespace {
+
+using std::ptrdiff_t;
+using testing::AllOf;
+using testing::HasSubstr;
+
+unsigned seed() {
+  static const unsigned chosen = [] {
+    const char* given = std::getenv("SPEEDWELL_TEST_SEED");
+    return given != nullptr ? static_cast<unsigned>(std::stoul(given)) : std::random_device()();
+  }();
+  return chosen;
+}
+
+std::mt19937& generator() {
+  static std::mt19937 random(seed());
+  return random;
+}
+
+bool has_fma() {
+  const Isa isa = machine().isa;
+  return isa == Isa::avx2 || isa == Isa::avx512 || isa == Isa::neon;
+}
+
+enum class Layout { rows, cols, padded_rows, sparse, flipped_rows, flipped_cols, flipped, zero_rows, zero_cols };
+constexpr Layout output_layouts[] = {Layout::rows,         Layout::cols,         Layout::padded_rows, Layout::sparse,
+                                     Layout::flipped_rows, Layout::flipped_cols, Layout::flipped};
+constexpr Layout input_layouts[] = {Layout::rows,    Layout::cols,         Layout::padded_rows,
+                                    Layout::sparse,  Layout::flipped_rows, Layout::flipped_cols,
+                                    Layout::flipped, Layout::zero_rows,    Layout::zero_cols};
+
+// A matrix in memory of its own, with NaN before, behind and between its elements.
+template <class T>
+class Matrix {
+ public:
+  Matrix(ptrdiff_t rows, ptrdiff_t cols, Layout layout = Layout::rows) : rows_(rows), cols_(cols) {
+    switch (layout) {
+      case Layout::rows:
+        strides(cols, 1);
+        break;
+      case Layout::cols:
+        strides(1, rows);
+        break;
+      case Layout::padded_rows:
+        strides(cols + 5, 1);
+        break;
+      case Layout::sparse:
+        strides(2 * cols + 1, 2);
+        break;
+      case Layout::flipped_rows:
+        strides(-cols, 1);
+        break;
+      case Layout::flipped_cols:
+        strides(cols + 1, -1);
+        break;
+      case Layout::flipped:
+        strides(-1, -rows - 2);
+        break;
+      case Layout::zero_rows:
+        strides(0, 1);
+        break;
+      case Layout::zero_cols:
+        strides(1, 0);
+        break;
+    }
+    const ptrdiff_t row_span = rows > 0 ? (rows - 1) * row_stride_ : 0;
+    const ptrdiff_t col_span = cols > 0 ? (cols - 1) * col_stride_ : 0;
+    memory_.assign(static_cast<std::size_t>(std::abs(row_span) + std::abs(col_span) + 1 + 2 * margin), poison);
+    first_ = margin + std::max<ptrdiff_t>(-row_span, 0) + std::max<ptrdiff_t>(-col_span, 0);
+  }
+
+  static Matrix random(ptrdiff_t rows, ptrdiff_t cols, Layout layout = Layout::rows) {
+    Matrix matrix(rows, cols, layout);
+    std::uniform_real_distribution<T> value(-1, 1);
+    for (ptrdiff_t i = 0; i < rows; ++i) {
+      for (ptrdiff_t j = 0; j < cols; ++j) matrix(i, j) = value(generator());
+    }
+    return matrix;
+  }
+
+  T& operator()(ptrdiff_t i, ptrdiff_t j) { return memory_[index(i, j)]; }
+  T operator()(ptrdiff_t i, ptrdiff_t j) const { return memory_[index(i, j)]; }
+  MatrixView<T> view() { return {memory_.data() + first_, rows_, cols_, row_stride_, col_stride_}; }
+  MatrixView<const T> input() const { return {memory_.data() + first_, rows_, cols_, row_stride_, col_stride_}; }
+  ptrdiff_t rows() const { return rows_; }
+  ptrdiff_t cols() const { return cols_; }
+
+  // Whether everything outside the matrix is as it was made.
+  bool surroundings_intact() const {
+    std::vector<bool> inside(memory_.size());
+    for (ptrdiff_t i = 0; i < rows_; ++i) {
+      for (ptrdiff_t j = 0; j < cols_; ++j) inside[index(i, j)] = true;
+    }
+    for (std::size_t i = 0; i < memory_.size(); ++i) {
+      if (!inside[i] && !std::isnan(memory_[i])) return false;
+    }
+    return true;
+  }
+
+ private:
+  static constexpr ptrdiff_t margin = 70;
+  static constexpr T poison = std::numeric_limits<T>::quiet_NaN();
+
+  void strides(ptrdiff_t row, ptrdiff_t col) {
+    row_stride_ = row;
+    col_stride_ = col;
+  }
+  std::size_t index(ptrdiff_t i, ptrdiff_t j) const {
+    return static_cast<std::size_t>(first_ + i * row_stride_ + j * col_stride_);
+  }
+
+  ptrdiff_t rows_, cols_;
+  ptrdiff_t row_stride_ = 0, col_stride_ = 0, first_ = 0;
+  std::vector<T> memory_;
+};
+
+template <class T>
+bool same(T x, T y) {
+  using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+  return std::bit_cast<Bits>(x) == std::bit_cast<Bits>(y) || (std::isnan(x) && std::isnan(y));
+}
+
+// The order of operations that the header states, and how far from the exact value any order may be.
+template <class T>
+struct Expected {
+  Expected(const Matrix<T>& a, const Matrix<T>& b, const Matrix<T>& c, double alpha, double beta)
+      : chain(c.rows(), c.cols()), exact(c.rows(), c.cols()), bound(c.rows(), c.cols()) {
+    const T scale = static_cast<T>(alpha);
+    const T keep = static_cast<T>(beta);
+    const ptrdiff_t depth = scale == 0 ? 0 : a.cols();
+    for (ptrdiff_t i = 0; i < c.rows(); ++i) {
+      for (ptrdiff_t j = 0; j < c.cols(); ++j) {
+        T sum = keep == 0 ? T{0} : keep * c(i, j);
+        double wide = keep == 0 ? 0 : double{keep} * double{c(i, j)};
+        double size = std::abs(wide);
+        for (ptrdiff_t k = 0; k < depth; ++k) {
+          sum = std::fma(scale * a(i, k), b(k, j), sum);
+          const double term = double{scale} * double{a(i, k)} * double{b(k, j)};
+          wide += term;
+          size += std::abs(term);
+        }
+        chain(i, j) = sum;
+        exact(i, j) = wide;
+        // Each of k products and sums and the two scalings rounds by at most half an epsilon; `wide` itself too.
+        bound(i, j) = size * static_cast<double>(2 * depth + 4) * std::numeric_limits<T>::epsilon();
+      }
+    }
+  }
+
+  Matrix<T> chain;
+  Matrix<double> exact;
+  Matrix<double> bound;
+};
+
+template <class T>
+void expect_product(const Expected<T>& expected, const Matrix<T>& c) {
+  ASSERT_TRUE(c.surroundings_intact());
+  for (ptrdiff_t i = 0; i < c.rows(); ++i) {
+    for (ptrdiff_t j = 0; j < c.cols(); ++j) {
+      const bool right =
+          has_fma() ? same(c(i, j), expected.chain(i, j)) : std::isnan(expected.chain(i, j)) == std::isnan(c(i, j));
+      const double exact = expected.exact(i, j);
+      const bool near = !std::isfinite(exact) || std::abs(double{c(i, j)} - exact) <= expected.bound(i, j);
+      ASSERT_TRUE(right && near) << "at (" << i << ", " << j << "): " << c(i, j) << ", expected "
+                                 << expected.chain(i, j) << " or near " << exact;
+    }
+  }
+}
+
+std::vector<Backend> all_backends() {
+  std::vector<Backend> backends = {Automatic{}, Sequential{}};
+  for (const int threads : {1, 2, 3, 0}) {
+    for (const Backend parallel : {Backend(Threads{threads}), Backend(OpenMp{threads}), Backend(Tbb{threads})}) {
+      if (is_built(parallel)) backends.push_back(parallel);
+    }
+  }
+  return backends;
+}
+
+int threads_of(const Backend& backend) {
+  return std::visit(
+      [](auto model) {
+        if constexpr (requires { model.threads; }) return model.threads;
+        return 1;
+      },
+      backend);
+}
+
+std::string describe(const Backend& backend) {
+  return std::string(name(backend)) + "{" + std::to_string(threads_of(backend)) + "}";
+}
+
+struct Shape {
+  ptrdiff_t m, n, k;
+};
+
+std::string describe(Shape shape) {
+  return std::to_string(shape.m) + " x " + std::to_string(shape.n) + " x " + std::to_string(shape.k);
+}
+
+template <class T>
+class Matmul : public testing::Test {
+ protected:
+  using Element = T;
+
+  // One product on every backend: right, and the same bits on all.
+  static void check(Shape shape, const std::vector<Backend>& backends, double alpha = 1, double beta = 0,
+                    Layout a_layout = Layout::rows, Layout b_layout = Layout::rows, Layout c_layout = Layout::rows) {
+    SCOPED_TRACE(describe(shape) + ", seed " + std::to_string(seed()) + ", alpha " + std::to_string(alpha) + ", beta " +
+                 std::to_string(beta) + ", layouts " + std::to_string(static_cast<int>(a_layout)) + " " +
+                 std::to_string(static_cast<int>(b_layout)) + " " + std::to_string(static_cast<int>(c_layout)));
+    const auto a = Matrix<T>::random(shape.m, shape.k, a_layout);
+    const auto b = Matrix<T>::random(shape.k, shape.n, b_layout);
+    const auto start =
+        beta == 0 ? Matrix<T>(shape.m, shape.n, c_layout) : Matrix<T>::random(shape.m, shape.n, c_layout);
+    const Expected<T> expected(a, b, start, alpha, beta);
+    Matrix<T> first(shape.m, shape.n);
+    for (std::size_t i = 0; i < backends.size(); ++i) {
+      SCOPED_TRACE(describe(backends[i]));
+      Matrix<T> c = start;
+      matmul(a.input(), b.input(), c.view(), {.alpha = alpha, .beta = beta, .backend = backends[i]});
+      expect_product(expected, c);
+      if (i == 0) {
+        first = c;
+      } else {
+        for (ptrdiff_t r = 0; r < shape.m; ++r) {
+          for (ptrdiff_t s = 0; s < shape.n; ++s) ASSERT_TRUE(same(c(r, s), first(r, s))) << r << ", " << s;
+        }
+      }
+      if (testing::Test::HasFatalFailure()) return;
+    }
+  }
+
+  static const MatmulTile<T>& tile() { return matmul_tile<T>(); }
+  static MatmulCuts cuts(Shape shape, int threads = 1) {
+    return matmul_cuts(shape.m, shape.n, shape.k, tile().rows, tile().cols, sizeof(T), threads);
+  }
+};
+
+using Elements = testing::Types<float, double>;
+TYPED_TEST_SUITE(Matmul, Elements, );
+
+TYPED_TEST(Matmul, EveryTileEdge) {
+  const ptrdiff_t rows = this->tile().rows;
+  const ptrdiff_t cols = this->tile().cols;
+  for (const ptrdiff_t m : {ptrdiff_t{0}, ptrdiff_t{1}, ptrdiff_t{2}, rows - 1, rows, rows + 1, 2 * rows + 3}) {
+    for (const ptrdiff_t n : {ptrdiff_t{0}, ptrdiff_t{1}, ptrdiff_t{2}, cols - 1, cols, cols + 1, 2 * cols + 3}) {
+      for (const ptrdiff_t k : {0, 1, 2, 15, 16, 17, 37}) {
+        this->check({m, n, k}, {Sequential{}, Automatic{}}, 1, 0);
+        this->check({m, n, k}, {Sequential{}, Threads{2}}, 0.75, -1.5, Layout::cols, Layout::cols, Layout::cols);
+        if (this->HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
+TYPED_TEST(Matmul, EveryEdgeOfPanelsAndBlocks) {
+  const ptrdiff_t rows = this->tile().rows;
+  const ptrdiff_t cols = this->tile().cols;
+  const ptrdiff_t depth = this->cuts({1, 1, 1 << 20}).depth.largest();
+  const ptrdiff_t height = this->cuts({1 << 20, 1, depth}).block_rows.largest();
+  const ptrdiff_t width = this->cuts({1, 1 << 20, depth}).cols.largest();
+  for (const ptrdiff_t by : {-1, 0, 1}) {
+    this->check({rows + 1, cols + 1, depth + by}, all_backends(), 1, 1);
+    this->check({rows + 1, cols + 1, 2 * depth + by}, all_backends(), 1, 0);
+    this->check({height + by, cols + 1, depth + 1}, {Sequential{}, Threads{2}, OpenMp{3}, Tbb{2}}, 1, 2);
+    this->check({2, width + by, depth + 1}, {Sequential{}, Threads{2}}, 1, 0.5);
+    this->check({2, 2 * width + by, 3}, {Sequential{}, Threads{3}}, 1, 0.5);
+    if (this->HasFatalFailure()) return;
+  }
+}
+
+TYPED_TEST(Matmul, PrimesAndLongSidesOnEveryBackend) {
+  for (const Shape shape :
+       {Shape{127, 131, 137}, {257, 263, 67}, {4999, 5, 3}, {5, 5003, 3}, {3, 5, 50021}, {1, 1, 9973}}) {
+    this->check(shape, all_backends(), 1, 0);
+    this->check(shape, all_backends(), -0.3, 1.7, Layout::cols, Layout::rows, Layout::cols);
+    if (this->HasFatalFailure()) return;
+  }
+}
+
+TYPED_TEST(Matmul, RandomShapesAndLayouts) {
+  std::uniform_int_distribution<ptrdiff_t> side(1, 70);
+  std::uniform_int_distribution<std::size_t> input(0, std::size(input_layouts) - 1);
+  std::uniform_int_distribution<std::size_t> output(0, std::size(output_layouts) - 1);
+  std::uniform_real_distribution<double> factor(-2, 2);
+  for (int i = 0; i < 200; ++i) {
+    auto& random = generator();
+    this->check({side(random), side(random), side(random)}, {Sequential{}, OpenMp{2}, Tbb{3}}, factor(random),
+                factor(random), input_layouts[input(random)], input_layouts[input(random)],
+                output_layouts[output(random)]);
+    if (this->HasFatalFailure()) return;
+  }
+}
+
+TYPED_TEST(Matmul, EveryLayout) {
+  for (const Layout a : input_layouts) {
+    for (const Layout b : input_layouts) {
+      for (const Layout c : output_layouts) {
+        this->check({35, 67, 41}, {Sequential{}}, 1, 1, a, b, c);
+        if (this->HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
+TYPED_TEST(Matmul, AlphaAndBeta) {
+  for (const double alpha : {0.0, 1.0, -1.0, 0.1, 3.0}) {
+    for (const double beta : {0.0, 1.0, -1.0, 0.1, 3.0}) {
+      for (const Layout c : {Layout::rows, Layout::cols}) {
+        this->check({31, 45, 29}, {Sequential{}, Threads{2}}, alpha, beta, Layout::rows, Layout::rows, c);
+      }
+      if (this->HasFatalFailure()) return;
+    }
+  }
+}
+
+TYPED_TEST(Matmul, BetaZeroNeverReadsCAndAlphaZeroNeverReadsAOrB) {
+  using T = TypeParam;
+  const Matrix<T> poisoned_a(40, 50);  // all NaN
+  const Matrix<T> poisoned_b(50, 60);
+  const auto a = Matrix<T>::random(40, 50);
+  const auto b = Matrix<T>::random(50, 60);
+  for (const Backend& backend : all_backends()) {
+    SCOPED_TRACE(describe(backend));
+    Matrix<T> c(40, 60);
+    matmul(a.input(), b.input(), c.view(), {.beta = 0, .backend = backend});
+    for (ptrdiff_t i = 0; i < 40; ++i) {
+      for (ptrdiff_t j = 0; j < 60; ++j) ASSERT_FALSE(std::isnan(c(i, j)));
+    }
+    const Matrix<T> before = c;
+    matmul(poisoned_a.input(), poisoned_b.input(), c.view(), {.alpha = 0, .beta = 3, .backend = backend});
+    for (ptrdiff_t i = 0; i < 40; ++i) {
+      for (ptrdiff_t j = 0; j < 60; ++j) ASSERT_EQ(c(i, j), 3 * before(i, j));
+    }
+    matmul(poisoned_a.input(), poisoned_b.input(), c.view(), {.alpha = 0, .beta = 0, .backend = backend});
+    for (ptrdiff_t i = 0; i < 40; ++i) {
+      for (ptrdiff_t j = 0; j < 60; ++j) ASSERT_EQ(c(i, j), 0);
+    }
+  }
+}
+
+TYPED_TEST(Matmul, NanAndInfinitySpreadAsInTheChain) {
+  using T = TypeParam;
+  auto a = Matrix<T>::random(20, 40);
+  auto b = Matrix<T>::random(40, 50);
+  const T infinity = std::numeric_limits<T>::infinity();
+  a(3, 7) = std::numeric_limits<T>::quiet_NaN();
+  a(8, 0) = infinity;
+  b(5, 11) = -infinity;
+  b(39, 49) = std::numeric_limits<T>::quiet_NaN();
+  a(12, 5) = 0;  // times the infinity of b
+  const Matrix<T> start = Matrix<T>::random(20, 50);
+  const Expected<T> expected(a, b, start, 1, 1);
+  for (const Backend& backend : all_backends()) {
+    SCOPED_TRACE(describe(backend));
+    Matrix<T> c = start;
+    matmul(a.input(), b.input(), c.view(), {.beta = 1, .backend = backend});
+    expect_product(expected, c);
+  }
+}
+
+TYPED_TEST(Matmul, EmptySizes) {
+  using T = TypeParam;
+  Matrix<T> c(3, 4);
+  const Matrix<T> nothing(3, 0);
+  const Matrix<T> none(0, 4);
+  matmul(nothing.input(), none.input(), c.view());
+  for (ptrdiff_t i = 0; i < 3; ++i) {
+    for (ptrdiff_t j = 0; j < 4; ++j) ASSERT_EQ(c(i, j), 0);
+  }
+  const MatrixView<const T> null_a(static_cast<const T*>(nullptr), 3, 0);
+  const MatrixView<const T> null_b(static_cast<const T*>(nullptr), 0, 4);
+  matmul(null_a, null_b, c.view(), {.beta = 2, .backend = Threads{2}});
+  matmul(MatrixView<const T>(), MatrixView<const T>(), MatrixView<T>());
+}
+
+TYPED_TEST(Matmul, AsManyThreadsAsAskedTakePart) {
+  using T = TypeParam;
+  const auto a = Matrix<T>::random(700, 700);
+  const auto b = Matrix<T>::random(700, 700);
+  Matrix<T> c(700, 700);
+  for (const int threads : {1, 2, 3}) {
+    for (const Backend backend : {Backend(Threads{threads}), Backend(OpenMp{threads}), Backend(Tbb{threads})}) {
+      if (!is_built(backend)) continue;
+      SCOPED_TRACE(describe(backend));
+      LastRun run;
+      // A busy machine may keep a thread from its core until the others have done everything; not ten times.
+      for (int attempt = 0; attempt < 10 && run.threads < threads; ++attempt) {
+        matmul(a.input(), b.input(), c.view(), {.backend = backend});
+        run = last_run();
+        EXPECT_EQ(run.backend, name(backend));
+        EXPECT_LE(run.threads, threads);
+      }
+      EXPECT_EQ(run.threads, threads) << run.reason;
+    }
+  }
+  matmul(a.input(), b.input(), c.view(), {.backend = Sequential{}});
+  EXPECT_EQ(last_run().backend, "sequential");
+  EXPECT_EQ(last_run().threads, 1);
+}
+
+TYPED_TEST(Matmul, ManyCallersAtOnce) {
+  using T = TypeParam;
+  const auto a = Matrix<T>::random(150, 130);
+  const auto b = Matrix<T>::random(130, 170);
+  const Matrix<T> start = Matrix<T>::random(150, 170);
+  const Expected<T> expected(a, b, start, 1, 1);
+  const std::vector<Backend> backends = all_backends();
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> callers;
+  for (std::size_t caller = 0; caller < 4; ++caller) {
+    callers.emplace_back([&, caller] {
+      for (std::size_t i = 0; i < 2 * backends.size(); ++i) {
+        Matrix<T> c = start;
+        matmul(a.input(), b.input(), c.view(), {.beta = 1, .backend = backends[(caller * 3 + i) % backends.size()]});
+        for (ptrdiff_t r = 0; r < c.rows(); ++r) {
+          for (ptrdiff_t s = 0; s < c.cols(); ++s) {
+            wrong += has_fma() ? !same(c(r, s), expected.chain(r, s))
+                               : std::abs(double{c(r, s)} - expected.exact(r, s)) > expected.bound(r, s);
+          }
+        }
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(wrong, 0) << "seed " << seed();
+}
+
+TYPED_TEST(Matmul, EigenMatricesAreViews) {
+  using T = TypeParam;
+  using ColMajor = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;
+  using RowMajor = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  std::srand(seed());
+  const ColMajor a = ColMajor::Random(40, 30);
+  const RowMajor b = RowMajor::Random(50, 30);
+  ColMajor c = ColMajor::Zero(60, 70);
+  const ColMajor expected = T{2} * a * b.transpose();
+  matmul(a, b.transpose(), c.block(5, 6, 40, 50), {.alpha = 2});
+  EXPECT_TRUE(c.block(5, 6, 40, 50).isApprox(expected, 1000 * std::numeric_limits<T>::epsilon()));
+  c.block(5, 6, 40, 50).setZero();
+  EXPECT_TRUE(c.isZero(0));
+  RowMajor d(40, 50);
+  matmul(a, transposed(b), d, {.alpha = 2});
+  EXPECT_TRUE(d.isApprox(expected, 1000 * std::numeric_limits<T>::epsilon()));
+}
+
+TYPED_TEST(Matmul, AWarmSmallCallAllocatesNothing) {
+  using T = TypeParam;
+  const auto a = Matrix<T>::random(20, 30);
+  const auto b = Matrix<T>::random(30, 40);
+  Matrix<T> c(20, 40);
+  for (const Backend backend : {Backend(Automatic{}), Backend(Sequential{})}) {
+    matmul(a.input(), b.input(), c.view(), {.backend = backend});
+    const long before = tests::allocations();
+    for (int i = 0; i < 100; ++i) matmul(a.input(), b.input(), c.view(), {.backend = backend});
+    EXPECT_EQ(tests::allocations(), before) << describe(backend);
+  }
+}
+
+// The cuts cover every index once, in whole units, whatever the number of threads; and give each thread some blocks.
+TYPED_TEST(Matmul, CutsCoverEverythingOnce) {
+  for (const ptrdiff_t count : {0, 1, 5, 16, 17, 100, 1000, 4099}) {
+    for (const ptrdiff_t unit : {1, 6, 16}) {
+      for (const ptrdiff_t parts : {1, 2, 3, 7, 40}) {
+        const MatmulCut cut{count, unit, parts};
+        ptrdiff_t next = 0;
+        for (ptrdiff_t i = 0; i < parts; ++i) {
+          const MatmulCut::Range part = cut.part(i);
+          ASSERT_EQ(part.first, next);
+          ASSERT_GE(part.size, 0);
+          ASSERT_LE(part.size, cut.largest());
+          ASSERT_TRUE(part.first % unit == 0 || part.size == 0);
+          next += part.size;
+        }
+        ASSERT_EQ(next, count);
+      }
+    }
+  }
+  for (const int threads : {2, 3, 16, 64}) {
+    for (const Shape shape : {Shape{2048, 2048, 2048}, {1 << 15, 64, 64}, {64, 1 << 15, 64}}) {
+      const MatmulCuts cuts = this->cuts(shape, threads);
+      const ptrdiff_t blocks = cuts.block_rows.parts * cuts.block_cols;
+      EXPECT_GE(blocks, 4 * threads) << describe(shape);
+    }
+  }
+}
+
+// Bad input: what was given and what was expected, and C untouched.
+class MatmulRejects : public testing::Test {
+ protected:
+  using Given = MatrixView<const double>;
+
+  template <class Message>
+  void rejects(Given a, Given b, MatrixView<double> c, Message message, Backend backend = Automatic{}) {
+    const std::vector<double> before = memory;
+    try {
+      matmul(a, b, c, {.alpha = 2, .beta = 3, .backend = backend});
+      ADD_FAILURE() << "no exception";
+    } catch (const InvalidArgument& error) {
+      EXPECT_THAT(std::string(error.what()), message);
+    }
+    EXPECT_EQ(memory, before);
+  }
+
+  static std::vector<double> random_memory() {
+    std::vector<double> values(400);
+    std::uniform_real_distribution<double> value(-1, 1);
+    for (double& x : values) x = value(generator());
+    return values;
+  }
+
+  std::vector<double> memory = random_memory();  // a at 0, b at 100, c at 200, each 10 x 10 at most
+  double* a = memory.data();
+  double* b = a + 100;
+  double* c = a + 200;
+};
+
+TEST_F(MatmulRejects, ShapesThatDontMatch) {
+  rejects({a, 3, 4}, {b, 5, 6}, {c, 3, 6}, AllOf(HasSubstr("matmul"), HasSubstr("3 x 4"), HasSubstr("5 x 6")));
+  rejects({a, 3, 4}, {b, 4, 6}, {c, 3, 5}, AllOf(HasSubstr("3 x 5"), HasSubstr("3 x 6")));
+  rejects({a, 3, 4}, {b, 4, 6}, {c, 6, 3}, AllOf(HasSubstr("6 x 3"), HasSubstr("3 x 6")));
+  rejects({a, 0, 4}, {b, 4, 6}, {c, 3, 6}, HasSubstr("0 x 6"));
+}
+
+TEST_F(MatmulRejects, OutputThatOverlaps) {
+  rejects({a, 5, 5}, {b, 5, 5}, {a, 5, 5}, AllOf(HasSubstr("c"), HasSubstr("a")));
+  rejects({a, 5, 5}, {b, 5, 5}, {b + 24, 5, 5}, AllOf(HasSubstr("c"), HasSubstr("b")));
+  rejects({a, 5, 5}, {b, 5, 5}, {c, 5, 5, 0, 1}, HasSubstr("c"));
+  rejects({a, 5, 5}, {b, 5, 5}, {c, 5, 5, 2, 1}, HasSubstr("c"));
+  // Beside each other in one matrix is fine.
+  matmul(Given(a, 5, 5, 15, 1), Given(a + 5, 5, 5, 15, 1), MatrixView<double>(a + 10, 5, 5, 15, 1));
+}
+
+TEST_F(MatmulRejects, NullData) {
+  rejects({static_cast<const double*>(nullptr), 5, 5}, {b, 5, 5}, {c, 5, 5}, AllOf(HasSubstr("a"), HasSubstr("null")));
+  rejects({a, 5, 5}, {static_cast<const double*>(nullptr), 5, 5}, {c, 5, 5}, HasSubstr("null"));
+  rejects({a, 5, 5}, {b, 5, 5}, {static_cast<double*>(nullptr), 5, 5}, HasSubstr("null"));
+}
+
+TEST_F(MatmulRejects, NegativeAndOverflowingSizes) {
+  constexpr ptrdiff_t huge = std::numeric_limits<ptrdiff_t>::max();
+  rejects({a, -1, 5}, {b, 5, 5}, {c, -1, 5}, HasSubstr("-1"));
+  rejects({a, 5, -2}, {b, -2, 5}, {c, 5, 5}, HasSubstr("-2"));
+  rejects({a, huge, 5}, {b, 5, 5}, {c, huge, 5}, HasSubstr(std::to_string(huge)));
+  rejects({a, 5, 5, huge / 2, 1}, {b, 5, 5}, {c, 5, 5}, HasSubstr("a"));
+  EXPECT_THROW(Given(a, 5, ~std::size_t{0}), InvalidArgument);
+}
+
+TEST_F(MatmulRejects, ThreadCounts) {
+  for (const int threads : {-1, 1'000'000, 1025}) {
+    const auto message = AllOf(HasSubstr(std::to_string(threads)), HasSubstr("1024"));
+    rejects({a, 5, 5}, {b, 5, 5}, {c, 5, 5}, message, Threads{threads});
+    if (is_built(OpenMp{})) rejects({a, 5, 5}, {b, 5, 5}, {c, 5, 5}, message, OpenMp{threads});
+    if (is_built(Tbb{})) rejects({a, 5, 5}, {b, 5, 5}, {c, 5, 5}, message, Tbb{threads});
+    rejects({a, 0, 5}, {b, 5, 5}, {c, 0, 5}, message, Threads{threads});
+  }
+}
+
+TEST_F(MatmulRejects, ModelsThatWereNotBuilt) {
+  for (const Backend backend : {Backend(OpenMp{2}), Backend(Tbb{2})}) {
+    if (!is_built(backend)) rejects({a, 5, 5}, {b, 5, 5}, {c, 5, 5}, HasSubstr(std::string(name(backend))), backend);
+  }
+}
+
+}  // namespace
+}  // namespace speedwell
