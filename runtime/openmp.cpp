@@ -3,6 +3,9 @@
 
 #include "runtime/models.hpp"
 
+// Only LLVM's OpenMP runtime has it. It is asked for at link time, as code that g++ compiled may run on that one too.
+extern "C" [[gnu::weak]] int __kmpc_global_thread_num(void* location);
+
 namespace speedwell::runtime {
 
 namespace {
@@ -20,7 +23,8 @@ void release_openmp_threads() {
   // Pausing is an error inside a region. A team that isn't ours is left alone: it may hold threadprivate data.
   if (!has_team || omp_get_level() > 0) return;
   has_team = false;
-  omp_pause_resource_all(omp_pause_hard);
+  // LLVM's runtime mends itself in the child, and a hard pause leaves its version 14 broken.
+  if (__kmpc_global_thread_num == nullptr) omp_pause_resource_all(omp_pause_hard);
 }
 
 }  // namespace speedwell::runtime

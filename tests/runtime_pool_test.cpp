@@ -18,6 +18,9 @@
 
 #include "runtime/thread_pool.hpp"
 
+// ThreadSanitizer asks for it: without this it ends a forked child that makes threads, which some of these tests do.
+extern "C" const char* __tsan_default_options() { return "die_after_fork=0"; }
+
 namespace {
 
 using speedwell::runtime::inside_thread_pool;
