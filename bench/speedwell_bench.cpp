@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every cell as a Google Benchmark, with its usual flags; or, with --serve, the child of a sweep (child/protocol.hpp).
+#include <algorithm>
+#include <cctype>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstring>
 #include <new>
 #include <system_error>
@@ -72,10 +71,13 @@ void in_shares(int threads, std::ptrdiff_t count, const std::function<void(std::
 
 std::uint64_t hash_bytes(std::span<const std::byte> bytes) {
   // Each step is a bijection of its lane's state, so one changed word always changes the end. Four lanes, because one
-  // would wait for its multiplication: 8 bytes in 4 cycles.
+  // would wait for its multiplication: 8 bytes in 6 cycles.
   constexpr std::uint64_t odd = 0x9E3779B97F4A7C15;  // 2^64 / golden ratio
   std::array<std::uint64_t, 4> lanes = {1, 2, 3, 4};
-  const auto mix = [](std::uint64_t state, std::uint64_t word) { return std::rotl((state ^ word) * odd, 29); };
+  const auto mix = [](std::uint64_t state, std::uint64_t word) {
+    state = (state ^ word) * odd;
+    return state ^ (state >> 32);
+  };
   constexpr std::size_t step = sizeof lanes;
   std::size_t at = 0;
   for (; at + step <= bytes.size(); at += step) {
@@ -86,7 +88,7 @@ std::uint64_t hash_bytes(std::span<const std::byte> bytes) {
   std::uint64_t hash = bytes.size();
   for (const std::uint64_t lane : lanes) hash = mix(hash, lane);
   for (; at < bytes.size(); ++at) hash = mix(hash, static_cast<std::uint64_t>(bytes[at]));
-  return hash ^ (hash >> 32);
+  return hash;
 }
 
 }  // namespace speedwell::bench

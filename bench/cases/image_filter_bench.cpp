@@ -80,10 +80,10 @@ std::vector<double> gaussian_weights(int width, double sigma) {
 
 // Along rows, then along columns, in double.
 // float: each pass is a chain of `width` terms of values below 1, so each rounding errs by eps / 2 at most; the
-// weights' own rounding adds as much. 8 bits: weights out of 256 whose errors are carried on leave at most 1/2 of 1/256
-// in any partial sum, so a pass errs by at most 1/512 of the sum of differences of neighbours in the window (about 31 x
-// 12 levels of noise and an edge of 96: one level), the final rounding by 1/2: within 2 levels, once per image
-// edge-on-edge 3.
+// weights' own rounding adds as much.
+// 8 bits: weights out of 256 whose errors are carried on are off by at most 1/2 of 1/256 in any partial sum, so a pass
+// errs by at most 1/512 of the differences of neighbours added up over the window: about 12 levels of noise each, and
+// two edges of 96. The end is rounded by 1/2.
 template <class S>
 Expected expected_gaussian(ImageView<const S> src, Rectangle part, int width, double sigma) {
   const std::vector<double> weights = gaussian_weights(width, sigma);
@@ -103,7 +103,8 @@ Expected expected_gaussian(ImageView<const S> src, Rectangle part, int width, do
     }
   }
   Expected expected;
-  expected.tolerance = std::same_as<S, float> ? 2 * width * double{std::numeric_limits<float>::epsilon()} : 3;
+  expected.tolerance = std::same_as<S, float> ? 2 * width * double{std::numeric_limits<float>::epsilon()}
+                                              : 0.5 + 2 * (12 * width + 2 * 96) / 512.0;
   expected.values.assign(static_cast<std::size_t>((part.y1 - part.y0) * length), 0.0);
   for (std::ptrdiff_t y = 0; y < part.y1 - part.y0; ++y) {
     for (std::ptrdiff_t i = 0; i < width; ++i) {

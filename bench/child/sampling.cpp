@@ -2,12 +2,14 @@
 #include "bench/child/sampling.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <string>
 
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 namespace speedwell::bench {
 namespace {
@@ -16,6 +18,20 @@ std::int64_t read_clock(clockid_t clock) {
   timespec now = {};
   ::clock_gettime(clock, &now);
   return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+// Whether a thread of this process, other than the calling one, runs or would if it were given a CPU.
+bool another_thread_runs() {
+  const std::string self = std::to_string(::gettid());
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    if (task.path().filename() == self) continue;
+    std::string stat;
+    std::getline(std::ifstream(task.path() / "stat"), stat);
+    // "12 (name) R ...", where the name may hold anything.
+    const std::size_t state = stat.rfind(") ");
+    if (state != std::string::npos && stat[state + 2] == 'R') return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -55,16 +71,10 @@ std::int64_t calibration_spin_ns() {
 }
 
 void wait_until_idle() {
-  // libgomp spins for some milliseconds, libomp 200 ms, OpenBLAS about 25 ms.
   constexpr std::int64_t longest = 250'000'000;
   constexpr timespec nap = {0, 200'000};
   const std::int64_t begin = wall_ns();
-  while (wall_ns() - begin < longest) {
-    const std::int64_t cpu = cpu_ns(), wall = wall_ns();
-    ::nanosleep(&nap, nullptr);
-    // One spinning thread takes all of the nap; this one a few microseconds to look.
-    if (cpu_ns() - cpu < (wall_ns() - wall) / 4) return;
-  }
+  while (another_thread_runs() && wall_ns() - begin < longest) ::nanosleep(&nap, nullptr);
 }
 
 }  // namespace speedwell::bench
