@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: Apache-2.0
+// The cases that the benchmarks measure: that each checks its output and would notice a wrong one.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <random>
+#include <set>
+#include <vector>
+
+#include <gmock/gmock.h>
+
+#include <speedwell/image_filter.hpp>
+#include <speedwell/machine.hpp>
+#include <speedwell/matmul.hpp>
+
+#include "bench/case.hpp"
+#include "bench/cases/buffer.hpp"
+#include "bench/cases/image_filter_case.hpp"
+#include "bench/cases/matmul_case.hpp"
+
+namespace speedwell::bench {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+std::unique_ptr<Workload> make(const char* name, int threads = 2) {
+  const Case* which = find_case(name);
+  if (which == nullptr) throw std::invalid_argument(std::string("no case ") + name);
+  return which->make(threads);
+}
+
+TEST(Cases, NamesAreUniqueAndFound) {
+  std::set<std::string> names;
+  for (const Case& each : cases()) {
+    EXPECT_TRUE(names.insert(each.name()).second) << each.name();
+    EXPECT_EQ(find_case(each.name()), &each);
+  }
+  EXPECT_EQ(find_case("matmul/f32/1x1"), nullptr);
+  EXPECT_EQ(find_case(""), nullptr);
+  EXPECT_EQ(cell_name(*find_case("matmul/f32/1024x1024x1024"), "openmp", 2), "matmul/f32/1024x1024x1024/openmp/2");
+}
+
+TEST(Cases, TheQuickSuiteIsSmallAndTouchesEverything) {
+  std::set<std::string> kernels;
+  int quick = 0;
+  for (const Case& each : cases()) {
+    if (!each.quick) continue;
+    ++quick;
+    kernels.insert(each.kernel + "/" + each.precision);
+  }
+  EXPECT_LE(quick, 14);
+  EXPECT_THAT(kernels,
+              testing::IsSupersetOf({"matmul/f32", "matmul/f64", "gaussian_blur/u8", "gaussian_blur/f32", "sobel/u8",
+                                     "sobel/f32", "median_blur/u8", "median_blur/f32", "ceiling/f32", "ceiling/f64"}));
+}
+
+TEST(Cases, CountOperationsAndCompulsoryBytes) {
+  const auto expect = [](const char* name, double flops, double bytes) {
+    const Case* which = find_case(name);
+    ASSERT_NE(which, nullptr) << name;
+    EXPECT_EQ(which->flops, flops) << name;
+    EXPECT_EQ(which->bytes, bytes) << name;
+  };
+  expect("matmul/f32/1000x37x61", 2.0 * 1000 * 37 * 61, 4 * (1000 * 61 + 61 * 37 + 1000 * 37));
+  expect("matmul/f64/64x64x64", 524288, 8 * 3 * 4096);
+  expect("gaussian_blur/u8c3/640x480", 18 * 640 * 480 * 3, 2 * 640 * 480 * 3);
+  expect("gaussian_blur/f32c1_sigma5/640x480", 122 * 640 * 480, 8 * 640 * 480);
+  expect("sobel/u8c1/1920x1080", 4.0 * 1920 * 1080, 3.0 * 1920 * 1080);
+  expect("median_blur/f32c1/3840x2160", 38.0 * 3840 * 2160, 8.0 * 3840 * 2160);
+  const Case* triad = find_case("ceiling/triad/memory");
+  EXPECT_EQ(triad->bytes / triad->flops, 12);
+  // Larger than the last cache, or it measures that.
+  if (!machine().caches.empty()) {
+    EXPECT_GT(triad->bytes / 3, 1.0 * machine().caches.back().bytes);
+  }
+}
+
+TEST(Cases, CeilingsRunOnTwoBackendsOnly) {
+  const Case& ceiling = *find_case("ceiling/triad/memory");
+  const Case& matmul = *find_case("matmul/f32/64x64x64");
+  for (const char* backend : {"sequential", "threads"}) {
+    EXPECT_TRUE(runs_on(ceiling, backend));
+    EXPECT_TRUE(runs_on(matmul, backend));
+  }
+  for (const char* backend : {"openmp", "tbb", "automatic", "eigen", ""}) {
+    EXPECT_FALSE(runs_on(ceiling, backend)) << backend;
+  }
+  EXPECT_FALSE(runs_on(matmul, "automatic"));
+  EXPECT_EQ(runs_on(matmul, "openmp"), is_built(OpenMp{}));
+  EXPECT_EQ(runs_on(matmul, "tbb"), is_built(Tbb{}));
+}
+
+TEST(Cases, ThreadAxis) {
+  EXPECT_THAT(thread_axis(1), ElementsAre(1));
+  EXPECT_THAT(thread_axis(2), ElementsAre(1, 2));
+  EXPECT_THAT(thread_axis(8), ElementsAre(1, 2, 3, 4, 5, 6, 7, 8));
+  EXPECT_THAT(thread_axis(9), ElementsAre(1, 2, 3, 4, 5, 6, 7, 8, 9));
+  EXPECT_THAT(thread_axis(52), ElementsAre(1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 24, 32, 48, 52));
+}
+
+// Every quick case but the ceilings, and the small and odd ones.
+std::vector<const Case*> checked_cases() {
+  std::vector<const Case*> chosen;
+  for (const Case& each : cases()) {
+    const bool small = each.size == "640x480" || each.size == "64x64x64" || each.size == "1000x37x61";
+    if (each.kernel != "ceiling" && (each.quick || small)) chosen.push_back(&each);
+  }
+  return chosen;
+}
+
+class EachCase : public testing::TestWithParam<const Case*> {};
+
+TEST_P(EachCase, IsRightOnEveryBackendWithTheSameBits) {
+  const auto workload = GetParam()->make(2);
+  workload->spoil(0, 1);
+  EXPECT_THAT(workload->verify(), Not(IsEmpty()));
+  workload->run(Sequential{});
+  EXPECT_THAT(workload->verify(), IsEmpty());
+  EXPECT_EQ(workload->threads_used(), 1);
+  const std::uint64_t hash = workload->output_hash();
+  for (const std::string& backend : backend_names()) {
+    workload->spoil(0, 1);
+    EXPECT_NE(workload->output_hash(), hash);
+    workload->run(backend_from_name(backend, 3));
+    EXPECT_THAT(workload->verify(), IsEmpty()) << backend;
+    EXPECT_EQ(workload->output_hash(), hash) << backend;
+  }
+}
+
+TEST_P(EachCase, NoticesACorruptedOutput) {
+  const auto workload = GetParam()->make(1);
+  workload->run(Sequential{});
+  const std::uint64_t hash = workload->output_hash();
+  const auto seed = std::random_device()();
+  std::mt19937 random(seed);
+  // A product is checked wholly, so one element is enough. An image's borders and some of its rows are: one pixel in a
+  // thousand hits one of those.
+  const bool product = GetParam()->kernel == "matmul";
+  const std::size_t step = product ? std::size_t{1} << 40 : 997;
+  const std::size_t first = random() % (product ? 64 * 64 : step);
+  workload->spoil(first, step);
+  EXPECT_THAT(workload->verify(), Not(IsEmpty())) << "element " << first << ", seed " << seed;
+  EXPECT_NE(workload->output_hash(), hash);
+}
+
+TEST_P(EachCase, HasTheSameInputWhoeverFillsIt) {
+  const auto one = GetParam()->make(1);
+  const auto five = GetParam()->make(5);
+  one->run(Sequential{});
+  five->run(Sequential{});
+  EXPECT_EQ(one->output_hash(), five->output_hash());
+  EXPECT_GE(one->bytes(), GetParam()->bytes);
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, EachCase, testing::ValuesIn(checked_cases()), [](const auto& param) {
+  std::string name = param.param->name();
+  std::replace(name.begin(), name.end(), '/', '_');
+  return name;
+});
+
+// Mistakes of the kind that a kernel makes, made on purpose in the case's own output.
+
+template <class T>
+void expect_products_are_told_apart(const char* name) {
+  const auto workload = make(name);
+  auto& product = dynamic_cast<MatmulWorkload<T>&>(*workload);
+  const auto a = product.a(), b = product.b();
+  const auto c = product.c();
+  workload->run(Sequential{});
+  ASSERT_THAT(workload->verify(), IsEmpty());
+  // The last term of one element left out, and the first of one doubled. Terms near zero may pass: a tenth may not.
+  const auto column = [&](std::ptrdiff_t i, std::ptrdiff_t k) {
+    std::ptrdiff_t j = 0;
+    while (std::abs(a(i, k) * b(k, j)) < 0.1) ++j;
+    return j;
+  };
+  const auto row = [&](std::ptrdiff_t k) {
+    std::ptrdiff_t i = a.rows - 1;
+    while (std::abs(a(i, k)) < 0.5) --i;
+    return i;
+  };
+  std::ptrdiff_t i = row(a.cols - 1);
+  std::ptrdiff_t j = column(i, a.cols - 1);
+  c(i, j) -= a(i, a.cols - 1) * b(a.cols - 1, j);
+  EXPECT_THAT(workload->verify(), HasSubstr("row " + std::to_string(i)));
+  workload->run(Sequential{});
+  i = row(0);
+  j = column(i, 0);
+  c(i, j) += a(i, 0) * b(0, j);
+  EXPECT_THAT(workload->verify(), HasSubstr("row " + std::to_string(i)));
+  workload->run(Sequential{});
+  std::swap(c(7, 1), c(7, 2));
+  EXPECT_THAT(workload->verify(), HasSubstr("row 7"));
+  matmul(a, b, c, {.alpha = 1.001, .backend = Sequential{}});
+  EXPECT_THAT(workload->verify(), Not(IsEmpty()));
+}
+
+TEST(Oracle, TellsProductsApart) {
+  expect_products_are_told_apart<float>("matmul/f32/1000x37x61");
+  expect_products_are_told_apart<float>("matmul/f32/1024x1024x1024");
+  expect_products_are_told_apart<float>("matmul/f32/2000x16x2000");
+  expect_products_are_told_apart<double>("matmul/f64/256x256x256");
+}
+
+template <class T>
+void expect_blurs_are_told_apart(const char* name) {
+  const auto workload = make(name);
+  auto& blur = dynamic_cast<FilterWorkload<T, T>&>(*workload);
+  const GaussianBlurOptions right = {
+      .sigma = blur.sigma(), .width = blur.width(), .height = blur.width(), .backend = Sequential{}};
+  gaussian_blur(blur.src(), blur.dst(), right);
+  ASSERT_THAT(workload->verify(), IsEmpty());
+  GaussianBlurOptions wrong = right;
+  wrong.border = Border::replicate;
+  gaussian_blur(blur.src(), blur.dst(), wrong);
+  EXPECT_THAT(workload->verify(), HasSubstr("pixel"));
+  wrong = right;
+  wrong.sigma *= 1.3;
+  gaussian_blur(blur.src(), blur.dst(), wrong);
+  EXPECT_THAT(workload->verify(), HasSubstr("pixel"));
+  // One row down.
+  gaussian_blur(blur.src(), blur.dst(), right);
+  const auto dst = blur.dst();
+  std::memmove(dst.row(1), dst.row(0), sizeof(T) * static_cast<std::size_t>(dst.row_stride * (dst.height - 1)));
+  EXPECT_THAT(workload->verify(), HasSubstr("pixel"));
+}
+
+TEST(Oracle, TellsBlursApart) {
+  expect_blurs_are_told_apart<std::uint8_t>("gaussian_blur/u8c3/640x480");
+  expect_blurs_are_told_apart<std::uint8_t>("gaussian_blur/u8c1/1920x1080");
+  expect_blurs_are_told_apart<float>("gaussian_blur/f32c1/1920x1080");
+  expect_blurs_are_told_apart<float>("gaussian_blur/f32c1_sigma5/640x480");
+}
+
+TEST(Oracle, NoticesABlurThatCutsOff) {
+  const auto workload = make("gaussian_blur/u8c1/640x480");
+  workload->run(Sequential{});
+  auto& blur = dynamic_cast<FilterWorkload<std::uint8_t, std::uint8_t>&>(*workload);
+  const auto src = blur.src();
+  const auto dst = blur.dst();
+  // The exact blur, rounded down; the border stays right.
+  double weights[5], sum = 0;
+  for (int i = 0; i < 5; ++i) sum += weights[i] = std::exp(-0.5 * (i - 2) * (i - 2));
+  for (std::ptrdiff_t y = 2; y < dst.height - 2; ++y) {
+    for (std::ptrdiff_t x = 2; x < dst.width - 2; ++x) {
+      double value = 0;
+      for (int i = 0; i < 25; ++i) value += weights[i / 5] * weights[i % 5] * src(x + i % 5 - 2, y + i / 5 - 2);
+      dst(x, y) = static_cast<std::uint8_t>(value / (sum * sum));
+    }
+  }
+  EXPECT_THAT(workload->verify(), HasSubstr("on the average"));
+}
+
+TEST(Oracle, TellsOtherFiltersApart) {
+  const auto edges = make("sobel/u8c1/1920x1080");
+  auto& sobel_case = dynamic_cast<FilterWorkload<std::uint8_t, std::int16_t>&>(*edges);
+  sobel(sobel_case.src(), sobel_case.dst(), {.dx = 0, .dy = 1, .backend = Sequential{}});
+  EXPECT_THAT(edges->verify(), HasSubstr("pixel"));
+  const auto median = make("median_blur/f32c1/1920x1080");
+  auto& median_case = dynamic_cast<FilterWorkload<float, float>&>(*median);
+  median_blur(median_case.src(), median_case.dst(), {.border = Border::reflect_101, .backend = Sequential{}});
+  EXPECT_THAT(median->verify(), HasSubstr("pixel"));
+}
+
+TEST(Inputs, AreNeitherConstantNorZero) {
+  const auto product = make("matmul/f32/64x64x64");
+  const auto a = dynamic_cast<MatmulWorkload<float>&>(*product).a();
+  std::set<float> elements(a.data, a.data + 64 * 64);
+  EXPECT_GT(elements.size(), 4000U);
+  EXPECT_EQ(elements.count(0), 0U);
+  EXPECT_LT(*elements.begin(), -0.9F);
+  EXPECT_GT(*elements.rbegin(), 0.9F);
+
+  const auto image = make("median_blur/u8c3/640x480");
+  const auto src = dynamic_cast<FilterWorkload<std::uint8_t, std::uint8_t>&>(*image).src();
+  std::set<int> levels(src.data, src.data + 640 * 480 * 3);
+  EXPECT_GT(levels.size(), 150U);
+  EXPECT_GT(*levels.begin(), 0);
+  EXPECT_LT(*levels.rbegin(), 255);
+}
+
+class Ceilings : public testing::TestWithParam<const char*> {};
+
+TEST_P(Ceilings, DoTheWorkOnEveryThread) {
+  const auto workload = make(GetParam());
+  workload->spoil(0, 1);
+  EXPECT_THAT(workload->verify(), Not(IsEmpty()));
+  workload->run(Sequential{});
+  EXPECT_THAT(workload->verify(), IsEmpty());
+  EXPECT_EQ(workload->threads_used(), 1);
+  workload->run(Threads{3});
+  EXPECT_THAT(workload->verify(), IsEmpty());
+  EXPECT_GE(workload->threads_used(), 1);
+  EXPECT_LE(workload->threads_used(), 3);
+  const std::uint64_t hash = workload->output_hash();
+  workload->spoil(0, 1);
+  EXPECT_NE(workload->output_hash(), hash);
+  EXPECT_THAT(workload->verify(), Not(IsEmpty()));
+  workload->run(Threads{3});
+  EXPECT_EQ(workload->output_hash(), hash);
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, Ceilings,
+                         testing::Values("ceiling/fma_f32/registers", "ceiling/fma_f64/registers",
+                                         "ceiling/triad/memory"),
+                         [](const auto& param) { return "case" + std::to_string(param.index); });
+
+TEST(Buffers, SharesCoverEachIndexOnce) {
+  for (const int threads : {1, 2, 3, 7}) {
+    for (const std::ptrdiff_t count : {0, 1, 2, 6, 100}) {
+      std::vector<int> calls(static_cast<std::size_t>(count));
+      in_shares(threads, count, [&](std::ptrdiff_t first, std::ptrdiff_t last) {
+        for (std::ptrdiff_t i = first; i < last; ++i) ++calls[static_cast<std::size_t>(i)];
+      });
+      EXPECT_THAT(calls, testing::Each(1)) << threads << " threads, " << count;
+    }
+  }
+}
+
+TEST(Buffers, HashChangesWithEveryBit) {
+  std::vector<std::byte> bytes(70);
+  std::set<std::uint64_t> hashes;
+  for (std::size_t size = 0; size <= bytes.size(); ++size) hashes.insert(hash_bytes({bytes.data(), size}));
+  for (std::size_t bit = 0; bit < 8 * bytes.size(); ++bit) {
+    bytes[bit / 8] ^= std::byte{1} << bit % 8;
+    hashes.insert(hash_bytes(bytes));
+    bytes[bit / 8] ^= std::byte{1} << bit % 8;
+  }
+  EXPECT_EQ(hashes.size(), 71 + 8 * bytes.size());
+}
+
+}  // namespace
+}  // namespace speedwell::bench
