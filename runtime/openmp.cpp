@@ -4,7 +4,7 @@
 #include "runtime/models.hpp"
 
 // Only LLVM's OpenMP runtime has it. It is asked for at link time, as code that g++ compiled may run on that one too.
-extern "C" [[gnu::weak]] int __kmpc_global_thread_num(void* location);
+extern "C" [[gnu::weak]] int __kmpc_global_thread_num(void* location);  // NOLINT(bugprone-reserved-identifier)
 
 namespace speedwell::runtime {
 

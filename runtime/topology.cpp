@@ -38,30 +38,16 @@ bool restrict_to(hwloc_topology_t topology, const std::vector<int>& cpus) {
   return hwloc_topology_restrict(topology, allowed.get(), HWLOC_RESTRICT_FLAG_REMOVE_CPULESS) == 0;
 }
 
-// Where a core is looked for first: with the first core's last-level cache, then on its package, then elsewhere;
-// hwloc's own order, which follows the tree, within each.
-int distance_from_first(hwloc_obj_t core, hwloc_obj_t first_cache, hwloc_obj_t first_package) {
-  if (first_cache != nullptr && hwloc_bitmap_isincluded(core->cpuset, first_cache->cpuset)) return 0;
-  if (first_package != nullptr && hwloc_bitmap_isincluded(core->cpuset, first_package->cpuset)) return 1;
-  return 2;
-}
-
-std::vector<int> read_cores(hwloc_topology_t topology, hwloc_obj_t last_cache, hwloc_obj_t package) {
+// hwloc numbers cores as they hang in the tree, so those that share the first one's last-level cache come first, then
+// the rest of its package, then others.
+std::vector<int> read_cores(hwloc_topology_t topology) {
   // Some virtual machines report no cores: each PU counts as one then.
   const int core_depth = hwloc_get_type_or_below_depth(topology, HWLOC_OBJ_CORE);
   const unsigned count = hwloc_get_nbobjs_by_depth(topology, core_depth);
-  struct Core {
-    int distance;
-    int cpu;
-  };
-  std::vector<Core> cores;
-  for (unsigned i = 0; i < count; ++i) {
-    const hwloc_obj_t core = hwloc_get_obj_by_depth(topology, core_depth, i);
-    cores.push_back({distance_from_first(core, last_cache, package), hwloc_bitmap_first(core->cpuset)});
-  }
-  std::ranges::stable_sort(cores, {}, &Core::distance);
   std::vector<int> cpus;
-  for (const Core& core : cores) cpus.push_back(core.cpu);
+  for (unsigned i = 0; i < count; ++i) {
+    cpus.push_back(hwloc_bitmap_first(hwloc_get_obj_by_depth(topology, core_depth, i)->cpuset));
+  }
   return cpus;
 }
 
@@ -76,18 +62,15 @@ Topology describe(hwloc_topology_t topology) {
   Topology found;
   const hwloc_obj_t first_pu = hwloc_get_obj_by_type(topology, HWLOC_OBJ_PU, 0);
   if (first_pu == nullptr) return found;
-  hwloc_obj_t last_cache = nullptr;
   hwloc_obj_t package = nullptr;
   for (hwloc_obj_t object = first_pu->parent; object != nullptr; object = object->parent) {
     if (object->type == HWLOC_OBJ_PACKAGE) package = object;
-    if (!hwloc_obj_type_is_dcache(object->type)) continue;
-    found.caches.push_back(read_cache(topology, object));
-    last_cache = object;
+    if (hwloc_obj_type_is_dcache(object->type)) found.caches.push_back(read_cache(topology, object));
   }
   if (package != nullptr) {
     if (const char* model = hwloc_obj_get_info_by_name(package, "CPUModel")) found.cpu = model;
   }
-  found.core_cpus = read_cores(topology, last_cache, package);
+  found.core_cpus = read_cores(topology);
   found.numa_nodes = std::max(1, hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_NUMANODE));
   return found;
 }
