@@ -288,6 +288,15 @@ const Point* at(const Curve& curve, int threads) {
   return found == curve.points.end() ? nullptr : &*found;
 }
 
+bool has_speedups(const Curve& curve) {
+  return std::ranges::any_of(curve.points,
+                             [](const Point& point) { return known(point.speedup) && point.speedup > 0; });
+}
+
+bool has_speedups(const Case& c) {
+  return std::ranges::any_of(c.curves, [](const Curve& curve) { return has_speedups(curve); });
+}
+
 std::vector<int> thread_counts(const Case& c) {
   std::set<int> counts;
   for (const Curve& curve : c.curves)

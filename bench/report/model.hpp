@@ -107,6 +107,10 @@ Run parse(const nlohmann::json& analysis);
 
 const Point* at(const Curve& curve, int threads);
 
+// Whether there is anything to draw in units of speedup; not so where no sequential version was measured.
+bool has_speedups(const Curve& curve);
+bool has_speedups(const Case& c);
+
 // Every thread count that a curve of this case was measured at, ascending.
 std::vector<int> thread_counts(const Case& c);
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string_view>
+#include <utility>
 
 #include "bench/report/page_parts.hpp"
 #include "bench/report/sha256.hpp"
@@ -49,6 +50,19 @@ std::string filled(std::string_view frame, const Parts& parts) {
   }
 }
 
+// A case's name, which may be broken after each slash.
+std::string name_html(std::string_view name) {
+  std::string out;
+  for (std::size_t begin = 0; begin < name.size();) {
+    const std::size_t slash = name.find('/', begin);
+    const std::size_t end = slash == std::string_view::npos ? name.size() : slash + 1;
+    out += html(name.substr(begin, end - begin));
+    if (end < name.size()) out += "<wbr>";
+    begin = end;
+  }
+  return out;
+}
+
 // Only names that page.css knows become classes.
 std::string_view css_class(const std::string& backend) {
   for (const std::string_view name : {"sequential", "threads", "openmp", "tbb"})
@@ -89,7 +103,7 @@ std::string verdicts(const Run& run) {
   if (run.cases.empty()) return "<p>No case was measured.</p>";
   std::string out = "<ul class=\"verdicts\">\n";
   for (std::size_t i = 0; i < run.cases.size(); ++i)
-    out += fmt::format("<li><a href=\"#case-{}\">{}</a><span>{}</span></li>\n", i + 1, html(run.cases[i].name),
+    out += fmt::format("<li><a href=\"#case-{}\">{}</a><span>{}</span></li>\n", i + 1, name_html(run.cases[i].name),
                        html(run.cases[i].verdict));
   return out + "</ul>";
 }
@@ -100,7 +114,8 @@ std::string failures(const Run& run) {
   for (const Case& c : run.cases) {
     rejected += c.rejected_samples;
     for (const auto& [cell, reason] : c.failed_cells)
-      rows += fmt::format("<tr><th scope=\"row\">{}</th><td class=\"words\">{}</td></tr>\n", html(cell), html(reason));
+      rows +=
+          fmt::format("<tr><th scope=\"row\">{}</th><td class=\"words\">{}</td></tr>\n", name_html(cell), html(reason));
   }
   std::string out;
   if (!rows.empty())
@@ -125,12 +140,13 @@ std::string winner_map(const Run& run) {
     for (const Curve& curve : c.curves)
       for (const Point& point : curve.points) all.insert(point.threads);
   std::string out =
-      "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Winners by case and thread count\"><table "
-      "class=\"map\"><caption>The fastest model and its speedup over the best sequential version. <em>Tie</em>: the 95 "
-      "% "
-      "intervals overlap, and those that tie are named. <em>Enough</em>: the threads after which more gain less than "
-      "2 %.</caption><thead><tr><th scope=\"col\" rowspan=\"2\">Case</th><th scope=\"col\" "
-      "rowspan=\"2\">Sequential</th>";
+      "<p class=\"facts\">The fastest model and its speedup over the best sequential version. <em>Tie</em>: the 95 % "
+      "intervals overlap, and those that tie are named. <em>None</em>: even the fastest is slower than the best "
+      "sequential "
+      "version. <em>Enough</em>: the threads after which more gain less than "
+      "2 %.</p>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Winners by case and thread "
+      "count\"><table class=\"map\"><caption>Winners by case and thread count</caption><thead><tr><th scope=\"col\" "
+      "rowspan=\"2\">Case</th><th scope=\"col\" rowspan=\"2\">Sequential</th>";
   out += fmt::format(
       "<th scope=\"colgroup\" colspan=\"{}\">Threads</th><th scope=\"col\" rowspan=\"2\">Enough</th></tr><tr>",
       std::max<std::size_t>(all.size(), 1));
@@ -138,7 +154,7 @@ std::string winner_map(const Run& run) {
   out += "</tr></thead><tbody>\n";
   for (std::size_t i = 0; i < run.cases.size(); ++i) {
     const Case& c = run.cases[i];
-    out += fmt::format("<tr><th scope=\"row\"><a href=\"#case-{}\">{}</a></th><td>{}</td>", i + 1, html(c.name),
+    out += fmt::format("<tr><th scope=\"row\"><a href=\"#case-{}\">{}</a></th><td>{}</td>", i + 1, name_html(c.name),
                        html(time_words(c.sequential.median_ns)));
     for (const int n : all) {
       const std::vector<const Curve*> fastest = winners(c, n);
@@ -146,19 +162,20 @@ std::string winner_map(const Run& run) {
         out += "<td>–</td>";
         continue;
       }
-      const std::string speedup = html(factor_words(at(*fastest[0], n)->speedup));
-      if (fastest.size() == 1) {
+      const Point& best = *at(*fastest[0], n);
+      const std::string speedup = html(factor_words(best.speedup));
+      const auto measured =
+          std::ranges::count_if(c.curves, [n](const Curve& curve) { return at(curve, n) != nullptr; });
+      if (best.speedup_ci.high < 1) {
+        out += fmt::format("<td class=\"tie\"><b>none</b><small>{}</small><small>{}</small></td>", speedup,
+                           html(fastest[0]->backend));
+      } else if (fastest.size() == 1) {
         out += fmt::format("<td class=\"{}\"><b>{}</b><small>{}</small></td>", css_class(fastest[0]->backend),
                            html(fastest[0]->backend), speedup);
       } else {
         std::string names;
-        std::size_t parallel = 0, measured = 0;
-        for (const Curve* curve : fastest) {
-          names += (names.empty() ? "" : ", ") + html(curve->backend);
-          parallel += curve->backend != "sequential";
-        }
-        for (const Curve& curve : c.curves) measured += curve.backend != "sequential" && at(curve, n);
-        if (parallel == measured) names = parallel == fastest.size() ? "all" : "all, sequential too";
+        for (const Curve* curve : fastest) names += (names.empty() ? "" : ", ") + html(curve->backend);
+        if (std::cmp_equal(fastest.size(), measured)) names = "all";
         out += fmt::format("<td class=\"tie\"><b>tie</b><small>{}</small><small>{}</small></td>", speedup, names);
       }
     }
@@ -284,7 +301,10 @@ constexpr ChartKind kinds[] = {
 std::string canvases(const Case& c, std::size_t index, bool with_rounds) {
   std::string out = "<div class=\"charts\">\n";
   for (const ChartKind& kind : kinds) {
-    if (kind.name == "rounds" && !with_rounds) continue;
+    if (kind.name == "rounds" ? !with_rounds || c.curves.empty()
+        : kind.name == "time" ? c.curves.empty()
+                              : !has_speedups(c))
+      continue;
     out += fmt::format(
         "<figure class=\"{0}\" data-chart=\"{0}\" "
         "data-case=\"{1}\"><figcaption><h4>{2}</h4><span>{3}</span>{4}</figcaption>"
@@ -394,7 +414,7 @@ json chart_data(const Run& run, bool with_rounds) {
     }
     json peers = json::array();
     for (const Peer& peer : c.peers) {
-      if (!known(peer.median_ns)) continue;
+      if (!(peer.median_ns > 0) || !known(peer.median_ns)) continue;
       if (peers.empty() || peers.back()["name"] != peer.name)
         peers.push_back({{"name", peer.name}, {"points", json::array()}});
       peers.back()["points"].push_back({peer.threads, brief(peer.median_ns)});

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 "use strict";
 (() => {
   const root = document.documentElement;
@@ -321,18 +322,19 @@
     });
   }
   // Only what comes near the window is drawn, so that a page of many cases opens at once.
-  if (window.IntersectionObserver) {
-    const observer = new IntersectionObserver((entries) => {
-      for (const entry of entries)
-        if (entry.isIntersecting) {
-          observer.unobserve(entry.target);
-          draw(entry.target);
+  const margin = 600;
+  const near = (figure) => figure.getBoundingClientRect().top < window.innerHeight + margin;
+  const drawFirst = () => {
+    const observer = window.IntersectionObserver && new IntersectionObserver((entries) => {
+      for (const { isIntersecting, target } of entries)
+        if (isIntersecting) {
+          observer.unobserve(target);
+          draw(target);
         }
-    }, { rootMargin: "600px" });
-    figures.forEach((figure) => observer.observe(figure));
-  } else {
-    figures.forEach(draw);
-  }
+    }, { rootMargin: `${margin}px` });
+    for (const figure of figures)
+      if (!observer || near(figure)) draw(figure); else observer.observe(figure);
+  };
 
   // Theme: the system's, or chosen; #dark and #light in the address choose too.
   const button = document.getElementById("theme");
@@ -348,6 +350,7 @@
   const first = asked === "light" || asked === "dark" ? asked : remembered();
   button.hidden = false;
   setTheme(themes.includes(first) ? first : "system");
+  drawFirst();
   button.addEventListener("click", () => {
     const next = themes[(themes.indexOf(button.dataset.theme) + 1) % themes.length];
     try { localStorage.setItem("speedwell-theme", next); } catch { /* a page from disk may have no storage */ }

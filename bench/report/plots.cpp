@@ -136,7 +136,7 @@ std::string axes(const Figure& f) {
 std::string plot_command(const std::vector<std::string>& elements) {
   std::string out = "  plot \\\n";
   for (std::size_t i = 0; i < elements.size(); ++i)
-    out += "    " + elements[i] + (i + 1 < elements.size() ? ", \\\n" : "\n");
+    out += "    " + elements[i] + " notitle" + (i + 1 < elements.size() ? ", \\\n" : "\n");
   return out;
 }
 
@@ -359,7 +359,7 @@ struct PeerCurve {
 std::vector<PeerCurve> peer_curves(const Case& c) {
   std::vector<PeerCurve> out;
   for (const Peer& peer : c.peers) {
-    if (!known(peer.median_ns)) continue;
+    if (!(peer.median_ns > 0) || !known(peer.median_ns)) continue;
     if (out.empty() || out.back().name != peer.name) out.push_back({peer.name, {}});
     out.back().points.push_back(&peer);
   }
@@ -462,6 +462,7 @@ Plot speedup_plot(const Run& run, const Case& c, const std::string& stem) {
     labels.push_back({peers[i].name, "#6E6E6E", f.px(last.threads), f.py(c.sequential.median_ns / last.median_ns)});
   }
   for (const Curve& curve : c.curves) {
+    if (!has_speedups(curve)) continue;
     backend_elements(f, plot.name, c, curve, "3", "4", "5");
     const Point& last = curve.points.back();
     if (!known(last.speedup)) continue;
@@ -509,6 +510,7 @@ Plot efficiency_plot(const Run& run, const Case& c, const std::string& stem) {
   f.elements.push_back(fmt::format("100 with lines lc rgb '{}' lw 1", reference));
   std::vector<EndLabel> labels{{"ideal", soft, f.box.right - 5, f.py(100)}};
   for (const Curve& curve : c.curves) {
+    if (!has_speedups(curve)) continue;
     backend_elements(f, plot.name, c, curve, "3", "4", "5");
     const Point& last = curve.points.back();
     if (!known(last.speedup)) continue;
@@ -678,6 +680,7 @@ Plot overview_plot(const Run& run) {
     f.ticks('y', y_ticks);
     f.elements.push_back(fmt::format("x with lines lc rgb '{}' lw 1", reference));
     for (const Curve& curve : c.curves) {
+      if (!has_speedups(curve)) continue;
       const Look look = look_of(curve.backend);
       const std::string x =
           fmt::format("(strcol(1) eq {} && strcol(2) eq {} ? $3*{:.5f} : NaN)", gnuplot_quoted(series_name(c.name)),
@@ -833,9 +836,11 @@ std::vector<Plot> make_plots(const Run& run) {
     // Different names may look the same as file names.
     std::string stem = file_stem(c.name);
     for (int i = 2; !taken.insert(stem).second; ++i) stem = fmt::format("{}-{}", file_stem(c.name), i);
-    plots.push_back(speedup_plot(run, c, stem));
-    plots.push_back(efficiency_plot(run, c, stem));
-    plots.push_back(time_plot(run, c, stem));
+    if (has_speedups(c)) {
+      plots.push_back(speedup_plot(run, c, stem));
+      plots.push_back(efficiency_plot(run, c, stem));
+    }
+    if (!c.curves.empty()) plots.push_back(time_plot(run, c, stem));
   }
   return plots;
 }
