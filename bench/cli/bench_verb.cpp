@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 #include <algorithm>
-#include <csignal>
+#include <charconv>
+#include <cstdint>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <set>
@@ -46,6 +48,19 @@ void check(const BenchOptions& options) {
   if (!(options.timeout_s > 0 && options.timeout_s <= 1e6)) {
     throw UsageError(fmt::format("--timeout {}, expected seconds from above 0 to 1e6", options.timeout_s));
   }
+}
+
+// Not left to the command line's parser, which takes -1 for 2^64 - 1.
+std::uint64_t seed_of(const BenchOptions& options) {
+  if (options.seed.empty()) return std::random_device{}();
+  std::uint64_t seed = 0;
+  const char* const end = options.seed.data() + options.seed.size();
+  const auto [stop, error] = std::from_chars(options.seed.data(), end, seed);
+  if (error != std::errc() || stop != end) {
+    throw UsageError(fmt::format("--seed {}, expected a number from 0 to {}", options.seed,
+                                 std::numeric_limits<std::uint64_t>::max()));
+  }
+  return seed;
 }
 
 std::string counted(std::size_t count, std::string_view what) {
@@ -119,7 +134,7 @@ int finish(const fs::path& run, const SweepOutcome& outcome, const BenchOptions&
   }
   if (outcome.rounds > 0) {
     if (outcome.signal == 0) progress.say("measured; now the analysis and the report");
-    present_results(run, {.report = options.report, .json = options.json});
+    present_results(run, {.report = !options.no_report, .json = options.json});
     if (options.output.empty()) {
       const fs::path latest = fs::path(results_folder) / "latest";
       if (fs::exists(fs::symlink_status(latest)) && !fs::is_symlink(fs::symlink_status(latest))) {
@@ -174,6 +189,7 @@ int resume(const BenchOptions& options, Children& children, Progress& progress) 
 
 int run_bench(const BenchOptions& options) {
   check(options);
+  const std::uint64_t seed = seed_of(options);
   Progress progress;
   Children children(programs_folder(), options.timeout_s);
   if (options.resume) return resume(options, children, progress);
@@ -182,7 +198,7 @@ int run_bench(const BenchOptions& options) {
                          .full = options.full,
                          .backends = options.backends,
                          .threads = thread_counts(options, progress),
-                         .peers = options.peers};
+                         .peers = !options.no_peers};
   const std::vector<Cell> cells = plan_cells(selection, children, progress);
   if (options.list) {
     if (options.json) {
@@ -197,7 +213,6 @@ int run_bench(const BenchOptions& options) {
 
   const fs::path run = options.output.empty() ? new_run_folder() : fs::path(options.output);
   check_folder(run);
-  const std::uint64_t seed = options.seed.value_or(std::random_device{}());
   // Who asks for a number of rounds gets it, however long it takes, unless there is a budget too.
   const SweepConfig defaults;
   const double budget_s =

@@ -135,10 +135,10 @@ int run_machine(const MachineOptions& options) {
   // What is known is on the screen while the rest is measured.
   std::fflush(stdout);
   ordered_json ceilings = nullptr;
-  if (options.ceilings) ceilings = measure_ceilings(options.timeout_s);
+  if (!options.no_ceilings) ceilings = measure_ceilings(options.timeout_s);
   if (options.json) {
     fmt::print("{}\n", ordered_json{{"machine", fingerprint}, {"ceilings", ceilings}}.dump(2));
-  } else if (options.ceilings) {
+  } else if (!options.no_ceilings) {
     print_ceilings(ceilings);
   }
   return exit_ok;

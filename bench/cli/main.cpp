@@ -36,40 +36,60 @@ struct Command {
 void add_machine(CLI::App& app, MachineOptions& options) {
   CLI::App* const verb = app.add_subcommand("machine", "Say what this machine is, and measure its ceilings");
   verb->add_flag("--json", options.json, "Print JSON");
-  verb->add_flag("!--no-ceilings", options.ceilings, "Measure nothing");
-  verb->add_option("--timeout", options.timeout_s, "Seconds after which a silent child counts as hung")
+  verb->add_flag("--no-ceilings", options.no_ceilings, "Measure nothing");
+  verb->add_option("--timeout", options.timeout_s, "When a silent child counts as hung")
+      ->type_name("SECONDS")
       ->capture_default_str();
+}
+
+// What is measured stands in the journal of a run that goes on.
+constexpr const char* not_with_resume[] = {"CASE-REGEX", "--full", "--quick", "--backend", "--threads",
+                                           "--rounds",   "--seed", "--list",  "--no-peers"};
+
+void check_together(const CLI::App& verb, const BenchOptions& options) {
+  if (verb.count("--quick") > 0 && options.full) throw UsageError("--quick and --full given, expected one of them");
+  if (!options.resume) return;
+  for (const char* const given : not_with_resume) {
+    if (verb.count(given) > 0) {
+      throw UsageError(
+          fmt::format("--resume goes on with what the run's journal says, {} can't be given with it", given));
+    }
+  }
 }
 
 void add_bench(CLI::App& app, BenchOptions& options) {
   CLI::App* const verb =
       app.add_subcommand("bench", "Measure cases on each backend and thread count, into a run folder with a report");
   verb->add_option("CASE-REGEX", options.patterns,
-                   "Cases whose names match: of the quick ones, or if none of those does, of all");
-  CLI::Option* const full = verb->add_flag("--full", options.full, "All cases, for up to an hour");
-  verb->add_flag("--quick")->description("The quick cases, for up to three minutes: the default")->excludes(full);
+                   "Cases whose names match: of the quick ones, or if none of those does, of all")
+      ->type_name("");
+  verb->add_flag("--full", options.full, "All cases, for up to an hour");
+  verb->add_flag("--quick")->description("The quick cases, for up to three minutes: the default");
   verb->add_option("--backend", options.backends,
-                   "Only these models and peer libraries, beside the sequential version: threads,openmp,tbb,openblas,…")
-      ->delimiter(',');
+                   "Only these models and peers beside the sequential version, such as openmp,tbb,openblas")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("NAMES");
   verb->add_option("--threads", options.threads,
-                   "Thread counts, such as 1,2,4 or 1-8; default: 1, 2, … up to the allowed cores");
+                   "Thread counts, such as 1,2,4 or 1-8; default: 1, 2, ... up to the allowed cores")
+      ->type_name("LIST");
   verb->add_option("--rounds", options.rounds,
-                   "Exactly so many samples a cell; default: at least 9, then more until intervals are within 2 %");
-  verb->add_option("--budget", options.budget_s, "Seconds for preparation and samples; default: 180, with --full 3600");
-  verb->add_option("--seed", options.seed, "Of the order within rounds; default: a new one each time, in the journal");
-  verb->add_option("--output", options.output, "The run's folder; default: results/<UTC time>");
-  CLI::Option* const resume =
-      verb->add_flag("--resume", options.resume, "Go on with the newest unfinished run, or with the one in --output");
-  for (const char* const given : {"CASE-REGEX", "--full", "--quick", "--backend", "--threads", "--rounds", "--seed"}) {
-    // What is measured stands in the journal.
-    resume->excludes(verb->get_option(given));
-  }
-  verb->add_flag("--list", options.list, "Print the cells, measure nothing")->excludes(resume);
-  verb->add_flag("!--no-peers", options.peers, "Don't measure Eigen, OpenBLAS and OpenCV beside");
-  verb->add_flag("!--no-report", options.report, "No plots and no HTML page");
+                   "Exactly so many samples a cell; default: at least 9, then more until intervals are within 2 %")
+      ->type_name("N");
+  verb->add_option("--budget", options.budget_s, "For preparation and samples; default: 180, with --full 3600")
+      ->type_name("SECONDS");
+  verb->add_option("--seed", options.seed, "Of the order within rounds; default: a new one each time, in the journal")
+      ->type_name("N");
+  verb->add_option("--output", options.output, "The run's folder; default: results/<UTC time>")->type_name("FOLDER");
+  verb->add_flag("--resume", options.resume, "Go on with the newest unfinished run, or with the one in --output");
+  verb->add_flag("--list", options.list, "Print the cells, measure nothing");
+  verb->add_flag("--no-peers", options.no_peers, "Don't measure Eigen, OpenBLAS and OpenCV beside");
+  verb->add_flag("--no-report", options.no_report, "No plots and no HTML page");
   verb->add_flag("--json", options.json, "Print the analysis (with --list, the cells) as JSON");
-  verb->add_option("--timeout", options.timeout_s, "Seconds after which a silent child counts as hung")
+  verb->add_option("--timeout", options.timeout_s, "When a silent child counts as hung")
+      ->type_name("SECONDS")
       ->capture_default_str();
+  verb->callback([verb, &options] { check_together(*verb, options); });
   verb->footer(
       "Ctrl-C lets the running sample end and makes results of what there is; --resume goes on from there.\n"
       "Status: 0 done, 1 a cell failed, 2 wrong use, 3 could not, 128 + N ended by signal N.");
@@ -87,16 +107,23 @@ void add_filter(CLI::App& app, FilterOptions& options) {
   verb->add_option("IN", options.in, "A PNG image; 16 bits are rounded to 8, a palette becomes its colours")
       ->required();
   verb->add_option("OUT", options.out, "Where the PNG image goes, whole or not at all; may be IN")->required();
-  verb->add_option("--gaussian", options.gaussian, "Blur by a Gaussian of this standard deviation, in pixels");
-  verb->add_option("--sobel", options.sobel, "Derivative along x or y; shown is its magnitude, cut off at 255");
-  verb->add_option("--median", options.median, "Median of a square window of side 3");
+  verb->add_option("--gaussian", options.gaussian, "Blur by a Gaussian of this standard deviation, in pixels")
+      ->type_name("SIGMA");
+  verb->add_option("--sobel", options.sobel, "Derivative along x or y; shown is its magnitude, cut off at 255")
+      ->type_name("x|y");
+  verb->add_option("--median", options.median, "Median of a square window of side 3")->type_name("SIZE");
   verb->add_option("--border", options.border, "Beyond the edge: constant, replicate, reflect, reflect_101 or wrap")
-      ->capture_default_str();
-  verb->add_option("--border-value", options.border_value, "What --border constant is")->capture_default_str();
+      ->capture_default_str()
+      ->type_name("NAME");
+  verb->add_option("--border-value", options.border_value, "What --border constant is")
+      ->capture_default_str()
+      ->type_name("VALUE");
   verb->add_option("--backend", options.backend, "automatic, sequential, threads, openmp or tbb")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->type_name("NAME");
   verb->add_option("--threads", options.threads, "1 to 1024; 0: as many as the machine is good for")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->type_name("N");
   verb->add_flag("--verbose", options.verbose, "Say on which backend and threads it ran");
 }
 
@@ -133,9 +160,9 @@ std::string about_unexpected(const CLI::App& app, const std::vector<std::string>
   for (const CLI::Option* const option : verb->get_options()) {
     for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
   }
-  const std::string word = words.front().substr(0, words.front().find('='));
-  return fmt::format("{}: '{}' was not expected{}; expected the options that `speedwell {} --help` shows",
-                     verb->get_name(), words.front(), did_you_mean(word, known), verb->get_name());
+  const std::string guess = did_you_mean(words.front().substr(0, words.front().find('=')), known);
+  return fmt::format("{}: unknown argument '{}'{} `speedwell {} --help` shows what is expected", verb->get_name(),
+                     words.front(), guess.empty() ? "." : guess, verb->get_name());
 }
 
 // A status, or -1 if there is a verb to run.

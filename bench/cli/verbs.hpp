@@ -2,7 +2,6 @@
 // The verbs of the command. Each prints results to stdout and all else to stderr, and returns the exit status.
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -20,7 +19,7 @@ enum ExitStatus {
 
 struct MachineOptions {
   bool json = false;
-  bool ceilings = true;
+  bool no_ceilings = false;
   double timeout_s = 60;
 };
 int run_machine(const MachineOptions& options);
@@ -32,12 +31,12 @@ struct BenchOptions {
   std::string threads;
   std::optional<int> rounds;
   std::optional<double> budget_s;
-  std::optional<std::uint64_t> seed;
+  std::string seed;  // a number, or empty
   std::string output;
   bool resume = false;
   bool list = false;
-  bool peers = true;
-  bool report = true;
+  bool no_peers = false;
+  bool no_report = false;
   bool json = false;
   double timeout_s = 60;
 };

@@ -23,8 +23,7 @@ using nlohmann::json;
 
 namespace {
 
-// A sample this long has a hundred timer ticks of the kernel (250 a second) in it at most a few times, and a clock's
-// resolution never shows.
+// Long against a tick of the kernel (4 ms) and a switch of threads, short enough for a hundred cells a round.
 constexpr double usual_sample_ns = 50e6;
 // Below this one interruption is more than what is to be seen.
 constexpr double shortest_sample_ns = 1e6;
@@ -238,35 +237,33 @@ void Sweep::prepare_all() {
   writer_.sync();
 }
 
-double Sweep::round_s() const {
-  double ns = 0;
-  for (const State& cell : cells_) {
-    if (!cell.out) ns += cell.sample_ns() + overhead_s_ * 1e9;
-  }
-  return ns / 1e9;
+// Seconds that a sample of each takes.
+double Sweep::cost_s(const std::vector<State*>& order) const {
+  double seconds = 0;
+  for (const State* cell : order) seconds += cell->sample_ns() / 1e9 + overhead_s_;
+  return seconds;
 }
 
 // Shortens the samples where the rounds that are to be don't fit, and says so if even that isn't enough.
-void Sweep::fit_into_budget() {
-  // The calibration spin, a warm call and the way there and back; measured once a round is through.
-  overhead_s_ = 3e-3;
+void Sweep::fit_into_budget(int rounds_left) {
+  std::vector<State*> all;
+  for (State& cell : cells_) {
+    if (!cell.out && cell.call_ns > 0) all.push_back(&cell);
+  }
   const double left = left_s();
-  if (!std::isfinite(left)) return;
-  double target_ns = usual_sample_ns;
-  while (config_.rounds * round_s() > left && target_ns > shortest_sample_ns) {
+  if (!std::isfinite(left) || all.empty() || rounds_left <= 0) return;
+  for (double target_ns = usual_sample_ns; rounds_left * cost_s(all) > left && target_ns > shortest_sample_ns;) {
     target_ns = std::max(target_ns / 1.25, shortest_sample_ns);
-    for (State& cell : cells_) {
-      if (cell.call_ns > 0) {
-        cell.calls = std::clamp(static_cast<long long>(std::ceil(target_ns / cell.call_ns)), 1LL, cell.calls);
-      }
+    for (State* cell : all) {
+      cell->calls = std::clamp(static_cast<long long>(std::ceil(target_ns / cell->call_ns)), 1LL, cell->calls);
     }
   }
-  if (config_.rounds * round_s() > left) {
-    const int fit = std::max(1, static_cast<int>(left / round_s()));
+  if (rounds_left * cost_s(all) > left && !std::exchange(said_too_little_, true)) {
+    const int fit = std::max(1, static_cast<int>(left / cost_s(all))) + config_.rounds - rounds_left;
     progress_.warn(
-        fmt::format("the budget of {:.0f} s has room for about {} of {} rounds ({:.1f} s each, {:.0f} s went "
-                    "into preparation): intervals will be wide; --budget gives more, a CASE-REGEX takes less",
-                    config_.budget_s, fit, config_.rounds, round_s(), elapsed_s()));
+        fmt::format("the budget of {:.4g} s has room for about {} of {} rounds ({:.1f} s each, {:.0f} s are gone): "
+                    "intervals will be wide; a higher --budget or fewer cases help",
+                    config_.budget_s, fit, config_.rounds, cost_s(all), elapsed_s()));
   }
 }
 
@@ -301,14 +298,13 @@ std::vector<Sweep::State*> Sweep::order_of(int round) {
   return order;
 }
 
-void Sweep::show(std::size_t position, std::size_t count, const State& cell, int round) {
-  // Beyond the rounds that are sure, the time left is what the budget leaves at most.
-  const int planned = std::max(config_.rounds, round);
-  const double part_left = 1 - static_cast<double>(position) / static_cast<double>(count);
-  const double eta_s = std::min((planned - round + part_left) * round_s(), std::max(left_s(), part_left * round_s()));
-  const std::string of =
-      round <= config_.rounds ? fmt::format("{}/{}", round, config_.rounds) : fmt::format("{}", round);
-  progress_.show(fmt::format("[{}/{}] {} round {} ETA {}", position + 1, count, cell.cell.name, of, clock_text(eta_s)));
+void Sweep::show(int round, const std::vector<State*>& order, std::size_t position) {
+  // Rounds beyond those that are sure may still come: then the time left is this round's.
+  const double part_done = static_cast<double>(position) / static_cast<double>(order.size());
+  const double rounds_left = std::max(config_.rounds - round, 0) + 1 - part_done;
+  const std::string of = round <= config_.rounds ? fmt::format("/{}", config_.rounds) : std::string();
+  progress_.show(fmt::format("[{}/{}] {} round {}{} ETA {}", position + 1, order.size(), order[position]->cell.name,
+                             round, of, clock_text(rounds_left * cost_s(order))));
 }
 
 Sweep::Taken Sweep::try_sample(State& cell, int round, int attempt) {
@@ -373,13 +369,12 @@ void Sweep::take_sample(State& cell, int round) {
 }
 
 // False if it was interrupted.
-bool Sweep::run_round(int round) {
-  const std::vector<State*> order = order_of(round);
+bool Sweep::run_round(int round, const std::vector<State*>& order) {
   const double began = now_s();
   double samples_s = 0;
   for (std::size_t i = 0; i < order.size(); ++i) {
     if (interrupts_.signal() != 0) return false;
-    show(i, order.size(), *order[i], round);
+    show(round, order, i);
     take_sample(*order[i], round);
     samples_s += order[i]->sample_ns() / 1e9;
   }
@@ -390,36 +385,38 @@ bool Sweep::run_round(int round) {
 
 SweepOutcome Sweep::run(const std::function<void()>& after_first_round) {
   began_s_ = now_s();
-  SweepOutcome outcome;
   prepare_all();
-  fit_into_budget();
 
-  // An interrupted round comes first.
+  // A round that was cut comes first.
   int round = 1;
+  bool one_is_complete = false;
   for (const State& cell : cells_) {
     if (!cell.samples.empty()) round = std::max(round, cell.samples.rbegin()->first);
   }
-  bool first = true;
-  for (;; ++round) {
-    const std::vector<State*> order = order_of(round);
-    double cost_s = 0;
-    for (const State* cell : order) cost_s += cell->sample_ns() / 1e9 + overhead_s_;
-    const bool one_is_complete = std::any_of(cells_.begin(), cells_.end(), [&](const State& cell) {
-      return !cell.samples.empty() && cell.samples.begin()->first < round;
-    });
-    outcome.rounds = round - 1;
-    if (round > std::max(config_.most_rounds, config_.rounds) || interrupts_.signal() != 0) break;
-    if (order.empty() && !std::any_of(cells_.begin(), cells_.end(),
-                                      [&](const State& cell) { return !cell.out && cell.samples.contains(round); })) {
-      break;
-    }
-    if (one_is_complete && cost_s > left_s()) break;
-    if (!run_round(round)) break;
-    if (std::exchange(first, false) && interrupts_.signal() == 0) after_first_round();
+  for (const State& cell : cells_) {
+    one_is_complete = one_is_complete || (!cell.samples.empty() && cell.samples.begin()->first < round);
   }
-  outcome.signal = interrupts_.signal();
-  outcome.failed =
-      static_cast<int>(std::count_if(cells_.begin(), cells_.end(), [](const State& cell) { return cell.failed; }));
+  // The spin, the warm call and the way there and back, until a round has shown it.
+  overhead_s_ = 3e-3;
+  if (interrupts_.signal() == 0) fit_into_budget(config_.rounds - round + 1);
+
+  bool first_here = true;
+  for (; interrupts_.signal() == 0 && round <= std::max(config_.most_rounds, config_.rounds); ++round) {
+    const std::vector<State*> order = order_of(round);
+    const bool begun = std::any_of(cells_.begin(), cells_.end(),
+                                   [&](const State& cell) { return !cell.out && cell.samples.contains(round); });
+    if (order.empty() && !begun) break;
+    if (one_is_complete && cost_s(order) > left_s()) break;
+    if (!run_round(round, order)) break;
+    one_is_complete = true;
+    if (std::exchange(first_here, false)) {
+      after_first_round();
+      fit_into_budget(config_.rounds - round);
+    }
+  }
+
+  SweepOutcome outcome = {.rounds = round - 1, .failed = 0, .signal = interrupts_.signal()};
+  for (const State& cell : cells_) outcome.failed += cell.failed ? 1 : 0;
   if (outcome.signal == 0) writer_.append({{"kind", "finished"}, {"at", utc_now()}, {"rounds", outcome.rounds}});
   writer_.sync();
   return outcome;

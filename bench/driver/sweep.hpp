@@ -63,17 +63,17 @@ class Sweep {
   void drop(State& cell, const char* kind, const std::string& reason);
   bool same_bits_as_others(State& cell);
 
-  void fit_into_budget();
-  bool run_round(int round);
+  void fit_into_budget(int rounds_left);
+  bool run_round(int round, const std::vector<State*>& order);
   void take_sample(State& cell, int round);
   Taken try_sample(State& cell, int round, int attempt);
 
   std::vector<State*> order_of(int round);
   bool needs_more(const std::string& case_name) const;
-  double round_s() const;
+  double cost_s(const std::vector<State*>& order) const;
   double left_s() const;
   double elapsed_s() const;
-  void show(std::size_t position, std::size_t count, const State& cell, int round);
+  void show(int round, const std::vector<State*>& order, std::size_t position);
 
   JournalWriter& writer_;
   Children& children_;
@@ -84,7 +84,7 @@ class Sweep {
   std::map<std::string, std::string> bits_;  // of each case's output
   double began_s_ = 0;
   double overhead_s_ = 0;  // of a sample, beside the time that it measures
-  bool warned_of_steal_ = false;
+  bool said_too_little_ = false;
 };
 
 // The wider side of the median's 95 % interval over the median; infinite with too few values for an interval.

@@ -1,0 +1,680 @@
+// SPDX-License-Identifier: Apache-2.0
+// The speedwell command as its users meet it: run as a process, with everything that can go wrong. Sweeps use the child
+// that fakes (driver_fake_child.cpp), but for one that measures the real one.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <set>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <speedwell/image_filter.hpp>
+
+#include "bench/image_io.hpp"
+#include "bench/journal.hpp"
+
+namespace speedwell::bench {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using nlohmann::json;
+using nlohmann::ordered_json;
+using testing::HasSubstr;
+using testing::Not;
+
+const std::string real_command = SPEEDWELL_COMMAND;
+const std::string fake_command = std::string(SPEEDWELL_FAKE_FOLDER) + "/speedwell";
+
+struct Result {
+  int status = -1;  // or 1000 + the signal that ended it
+  std::string out;
+  std::string err;
+};
+
+std::string bytes_of(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+class Cli : public testing::Test {
+ protected:
+  Cli() {
+    std::string name = (fs::temp_directory_path() / "speedwell-cli-XXXXXX").string();
+    base_ = ::mkdtemp(name.data());
+    fs::create_directory(base_ / "cwd");
+  }
+  ~Cli() override { fs::remove_all(base_); }
+
+  fs::path cwd() const { return base_ / "cwd"; }
+  fs::path path(const std::string& name) const { return cwd() / name; }
+
+  using Environment = std::map<std::string, std::string>;
+
+  pid_t start(const std::vector<std::string>& words, const Environment& environment = {},
+              const std::function<void()>& before = {}) const {
+    const pid_t child = ::fork();
+    if (child != 0) return child;
+    if (::chdir(cwd().c_str()) != 0) ::_exit(126);
+    const auto send = [&](const char* name, int to) {
+      ::dup2(::open((base_ / name).c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666), to);
+    };
+    send("out", 1);
+    send("err", 2);
+    for (const auto& [name, value] : environment) ::setenv(name.c_str(), value.c_str(), 1);
+    if (before) before();
+    std::vector<char*> arguments;
+    for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
+    arguments.push_back(nullptr);
+    ::execv(arguments[0], arguments.data());
+    ::_exit(127);
+  }
+
+  Result wait(pid_t child) const {
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return {WIFSIGNALED(status) ? 1000 + WTERMSIG(status) : WEXITSTATUS(status), bytes_of(base_ / "out"),
+            bytes_of(base_ / "err")};
+  }
+
+  Result run(const std::vector<std::string>& words, const Environment& environment = {},
+             const std::function<void()>& before = {}) const {
+    return wait(start(words, environment, before));
+  }
+
+  // Everything in the working folder, with the content of files.
+  std::map<std::string, std::string> tree() const {
+    std::map<std::string, std::string> found;
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(cwd())) {
+      found[entry.path().string()] = entry.is_regular_file() ? bytes_of(entry.path()) : "";
+    }
+    return found;
+  }
+
+  Journal journal(const std::string& run) const { return read_journal(path(run) / "journal.jsonl"); }
+
+  // A sweep of the fake child: a few dozen cells, some seconds at most.
+  std::vector<std::string> sweep(const std::vector<std::string>& more, const std::string& threads = "1,2",
+                                 const std::string& timeout = "5") const {
+    std::vector<std::string> words = {fake_command, "bench",      "matmul/f32/512", "sobel/u8",  "--threads",
+                                      threads,      "--no-peers", "--no-report",    "--timeout", timeout};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+
+  fs::path base_;
+};
+
+// Samples by cell and round; a second sample of one round is a failure.
+std::map<std::string, std::set<int>> rounds_of(const Journal& journal) {
+  std::map<std::string, std::set<int>> rounds;
+  for (const json& cell : journal.header["cells"]) rounds[cell["cell"]];
+  for (const json& record : journal.records) {
+    if (record["kind"] != "sample") continue;
+    const int round = record["round"];
+    EXPECT_TRUE(rounds[record["cell"]].insert(round).second) << record;
+  }
+  return rounds;
+}
+
+// One that has ended but that nobody has asked after counts as ended.
+bool runs(pid_t process) {
+  const std::string stat = bytes_of("/proc/" + std::to_string(process) + "/stat");
+  const std::size_t state = stat.rfind(") ");
+  return state != std::string::npos && stat[state + 2] != 'Z' && stat[state + 2] != 'X';
+}
+
+std::vector<std::string> order_in_round(const Journal& journal, int round) {
+  std::vector<std::string> order;
+  for (const json& record : journal.records) {
+    if (record["kind"] == "sample" && record["round"] == round) order.push_back(record["cell"]);
+  }
+  return order;
+}
+
+void expect_complete(const Journal& journal, int rounds) {
+  EXPECT_TRUE(journal.finished);
+  std::set<int> all;
+  for (int round = 1; round <= rounds; ++round) all.insert(round);
+  for (const auto& [cell, present] : rounds_of(journal)) EXPECT_EQ(present, all) << cell;
+}
+
+int count_kind(const Journal& journal, const std::string& kind) {
+  int count = 0;
+  for (const json& record : journal.records) count += record["kind"] == kind ? 1 : 0;
+  return count;
+}
+
+TEST_F(Cli, HelpAndVersion) {
+  EXPECT_EQ(run({fake_command, "--help"}).status, 0);
+  for (const char* const verb : {"machine", "bench", "report", "filter"}) {
+    const Result result = run({fake_command, verb, "--help"});
+    EXPECT_EQ(result.status, 0) << verb;
+    EXPECT_THAT(result.out, HasSubstr("--help"));
+    EXPECT_EQ(result.err, "");
+  }
+  EXPECT_THAT(run({fake_command, "--version"}).out, HasSubstr("speedwell 0."));
+}
+
+TEST_F(Cli, WrongUseSaysWhatWasGivenAndExpected) {
+  std::ofstream(path("text.txt")) << "not an image\n";
+  std::ofstream(path("text.png")) << "not an image either\n";
+  const auto before = tree();
+  struct Wrong {
+    std::vector<std::string> words;
+    int status;
+    const char* says;
+  };
+  const Wrong wrong[] = {
+      {{}, 2, "no verb given, expected one of machine, bench, report, filter"},
+      {{"bnch"}, 2, "unknown verb 'bnch', expected one of machine, bench, report, filter, did you mean 'bench'?"},
+      {{"bench", "--treads", "2"}, 2, "'--treads', did you mean '--threads'?"},
+      {{"bench", "--threads", "-1"}, 2, "'-1' in --threads -1 is not a thread count; expected numbers from 1 to 1024"},
+      {{"bench", "--threads", "1000000"}, 2, "'1000000' in --threads 1000000"},
+      {{"bench", "--threads", "1,two"}, 2, "'two' in --threads 1,two"},
+      {{"bench", "--backend", "cuda"},
+       2,
+       "unknown backend 'cuda'; expected one of sequential, threads, openmp, tbb, eigen"},
+      {{"bench", "--backend", "opnmp"}, 2, "did you mean 'openmp'?"},
+      {{"bench", "--backend", "opencv"}, 2, "backend 'opencv' was not built"},
+      {{"bench", "matmull"}, 2, "no case matches 'matmull', did you mean 'matmul'?"},
+      {{"bench", "nonesuch/f32"}, 2, "no case matches 'nonesuch/f32'; expected a part of one of the"},
+      {{"bench", "("}, 2, "'(' is not a regular expression"},
+      {{"bench", "--rounds", "0"}, 2, "--rounds 0, expected a number from 1 to 1000"},
+      {{"bench", "--rounds", "many"}, 2, "many"},
+      {{"bench", "--budget", "-5"}, 2, "--budget -5, expected seconds"},
+      {{"bench", "--budget", "nan"}, 2, "--budget nan"},
+      {{"bench", "--seed", "-1"}, 2, "--seed -1, expected a number from 0"},
+      {{"bench", "--quick", "--full"}, 2, "--quick and --full given"},
+      {{"bench", "--resume", "--threads", "2"}, 2, "--threads can't be given with it"},
+      {{"bench", "--resume"}, 3, "nothing to resume: no run under results/"},
+      {{"bench", "--output", "text.txt"}, 3, "text.txt is not a folder"},
+      {{"bench", "--output", "text.txt/run"}, 3, "text.txt/run"},
+      {{"bench", "--output", "/proc/nowhere"}, 3, "/proc/nowhere"},
+      {{"report"}, 2, "RUN is required"},
+      {{"report", "nowhere"}, 3, "no run in 'nowhere', expected a folder that holds a journal.jsonl"},
+      {{"report", "latest"}, 3, "no run in 'latest'"},
+      {{"machine", "more"}, 2, "'more'"},
+      {{"filter", "text.png"}, 2, "OUT is required"},
+      {{"filter", "text.png", "out.png"}, 2, "0 filters given, expected one of --gaussian SIGMA"},
+      {{"filter", "text.png", "out.png", "--median", "3", "--sobel", "x"}, 2, "2 filters given"},
+      {{"filter", "text.png", "out.png", "--gaussian", "-1"}, 2, "--gaussian -1 is not a standard deviation"},
+      {{"filter", "text.png", "out.png", "--gaussian", "nan"}, 2, "--gaussian nan"},
+      {{"filter", "text.png", "out.png", "--gaussian", "wide"}, 2, "wide"},
+      {{"filter", "text.png", "out.png", "--sobel", "z"}, 2, "unknown direction 'z', expected --sobel x or --sobel y"},
+      {{"filter", "text.png", "out.png", "--median", "5"}, 2, "--median 5 is not a size there is, expected 3"},
+      {{"filter", "text.png", "out.png", "--median", "3", "--border", "rap"},
+       2,
+       "unknown border 'rap', did you mean 'wrap'?"},
+      {{"filter", "text.png", "out.png", "--median", "3", "--backend", "gpu"}, 2, "unknown backend 'gpu'"},
+      {{"filter", "text.png", "out.png", "--median", "3"}, 3, "text.png: this isn't a PNG image, expected a PNG image"},
+      {{"filter", "none.png", "out.png", "--median", "3"}, 3, "cannot read none.png: No such file or directory"},
+      {{"filter", ".", "out.png", "--median", "3"}, 3, "cannot read .: Is a directory"},
+  };
+  for (const Wrong& one : wrong) {
+    std::vector<std::string> words = {fake_command};
+    words.insert(words.end(), one.words.begin(), one.words.end());
+    const Result result = run(words);
+    const std::string given = testing::PrintToString(one.words);
+    EXPECT_EQ(result.status, one.status) << given << "\n" << result.err;
+    EXPECT_THAT(result.err, HasSubstr(one.says)) << given;
+    EXPECT_EQ(result.out, "") << given;
+    EXPECT_EQ(tree(), before) << given;
+  }
+  const Result isa = run({fake_command, "machine", "--no-ceilings"}, {{"SPEEDWELL_ISA", "mmx"}});
+  EXPECT_EQ(isa.status, 2);
+  EXPECT_THAT(isa.err, HasSubstr("mmx"));
+}
+
+TEST_F(Cli, MachineAsJson) {
+  const Result result = run({fake_command, "machine", "--json", "--no-ceilings"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  const json machine = json::parse(result.out)["machine"];
+  EXPECT_GE(machine["physical_cores"], 1);
+  EXPECT_NE(machine["cpus_source"], "");
+  const Result measured = run({fake_command, "machine", "--json"});
+  ASSERT_EQ(measured.status, 0) << measured.err;
+  EXPECT_GT(json::parse(measured.out)["ceilings"][0]["fma_f32_flops_per_s"], 0);
+}
+
+TEST_F(Cli, ListHasEveryCellAndMeasuresNothing) {
+  const Result result = run(sweep({"--list"}));
+  ASSERT_EQ(result.status, 0) << result.err;
+  for (const char* const cell :
+       {"matmul/f32/512x512x512/sequential/1\n", "matmul/f32/512x512x512/threads/1\n", "/threads/2\n",
+        "/sequential/1/twin\n", "ceiling/triad/memory/sequential/1\n", "ceiling/triad/memory/threads/2\n"}) {
+    EXPECT_THAT(result.out, HasSubstr(cell));
+  }
+  EXPECT_THAT(result.out, Not(HasSubstr("sequential/2")));
+  EXPECT_THAT(result.out, Not(HasSubstr("triad/memory/threads/1\n")));
+  EXPECT_TRUE(fs::is_empty(cwd()));
+  const Result full = run({fake_command, "bench", "--list", "--full", "--no-peers"});
+  const Result quick = run({fake_command, "bench", "--list", "--no-peers"});
+  EXPECT_GT(full.out.size(), quick.out.size());
+  // Whatever can't be printed is said.
+  const Result nowhere = run(sweep({"--list"}), {}, [] { ::dup2(::open("/dev/full", O_WRONLY), 1); });
+  EXPECT_EQ(nowhere.status, 3);
+  EXPECT_THAT(nowhere.err, HasSubstr("cannot write to standard output"));
+}
+
+TEST_F(Cli, SweepTakesEachCellOnceARoundInAnotherOrder) {
+  const Result result = run(sweep({"--rounds", "3", "--seed", "7", "--output", "a"}));
+  ASSERT_EQ(result.status, 0) << result.err;
+  const Journal a = journal("a");
+  expect_complete(a, 3);
+  EXPECT_NE(order_in_round(a, 1), order_in_round(a, 2));
+  EXPECT_EQ(count_kind(a, "ready"), static_cast<int>(a.header["cells"].size()));
+  EXPECT_EQ(a.header["config"]["seed"], 7);
+  for (const char* const file : {"analysis.json", "results.json", "summary.csv"}) {
+    EXPECT_TRUE(fs::exists(path("a") / file)) << file;
+  }
+  EXPECT_FALSE(fs::exists(path("a/report.html")));
+  EXPECT_THAT(result.out, HasSubstr("matmul/f32/512x512x512"));
+  // Not a terminal: no escapes, and few lines.
+  EXPECT_THAT(result.err, Not(HasSubstr("\x1b")));
+  EXPECT_LT(std::count(result.err.begin(), result.err.end(), '\n'), 12) << result.err;
+
+  ASSERT_EQ(run(sweep({"--rounds", "2", "--seed", "7", "--output", "b"})).status, 0);
+  EXPECT_EQ(order_in_round(journal("b"), 1), order_in_round(a, 1));
+  EXPECT_EQ(order_in_round(journal("b"), 2), order_in_round(a, 2));
+  ASSERT_EQ(run(sweep({"--rounds", "2", "--seed", "8", "--output", "c"})).status, 0);
+  EXPECT_NE(order_in_round(journal("c"), 1), order_in_round(a, 1));
+}
+
+// The fake's noise is within 1 %, so nine rounds are enough.
+TEST_F(Cli, RoundsEndWhenIntervalsAreNarrow) {
+  ASSERT_EQ(run(sweep({})).status, 0);
+  expect_complete(journal("results/latest"), 9);
+  EXPECT_TRUE(fs::is_symlink(path("results/latest")));
+}
+
+TEST_F(Cli, BudgetEndsTheRounds) {
+  // 30 cells of 20 ms make a round of 0.6 s; 9 rounds of it don't fit.
+  const Result result = run(sweep({"--budget", "1.5"}), {{"FAKE_SAMPLE_US", "20000"}});
+  ASSERT_EQ(result.status, 0) << result.err;
+  const Journal got = journal("results/latest");
+  const int rounds = got.records.back()["rounds"];
+  EXPECT_GE(rounds, 1);
+  EXPECT_LT(rounds, 9);
+  expect_complete(got, rounds);
+}
+
+TEST_F(Cli, JsonIsTheAnalysis) {
+  const Result result = run(sweep({"--rounds", "1", "--json", "--output", "r"}));
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_EQ(json::parse(result.out), json::parse(bytes_of(path("r/analysis.json"))));
+}
+
+TEST_F(Cli, ReportMakesTheSameAgain) {
+  ASSERT_EQ(run(sweep({"--rounds", "2"})).status, 0);
+  const std::string before = bytes_of(path("results/latest/analysis.json"));
+  for (const char* const file : {"analysis.json", "results.json", "summary.csv"}) {
+    fs::remove(path("results/latest") / file);
+  }
+  const Result result = run({fake_command, "report", "latest"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_EQ(bytes_of(path("results/latest/analysis.json")), before);
+  EXPECT_TRUE(fs::exists(path("results/latest/report.html")));
+  EXPECT_TRUE(fs::exists(path("results/latest/results.json")));
+}
+
+TEST_F(Cli, ARunIsNeverWrittenOver) {
+  ASSERT_EQ(run(sweep({"--rounds", "1", "--output", "r"})).status, 0);
+  const auto before = tree();
+  const Result again = run(sweep({"--rounds", "1", "--output", "r"}));
+  EXPECT_EQ(again.status, 3);
+  EXPECT_THAT(again.err, HasSubstr("r holds a run already; --resume --output r"));
+  fs::create_directory(path("other"));
+  std::ofstream(path("other/thesis.tex")) << "years of work\n";
+  EXPECT_EQ(run(sweep({"--rounds", "1", "--output", "other"})).status, 3);
+  EXPECT_EQ(bytes_of(path("other/thesis.tex")), "years of work\n");
+  fs::remove_all(path("other"));
+  EXPECT_EQ(tree(), before);
+}
+
+// SIGKILL at some moment in preparation, samples or the end; --resume finishes, and what was complete is still there.
+TEST_F(Cli, KilledSweepsGoOn) {
+  const std::uint32_t seed = std::random_device{}();
+  RecordProperty("seed", std::to_string(seed));
+  std::mt19937 random(seed);
+  int killed = 0;
+  for (int trial = 0; trial < 8; ++trial) {
+    const std::string name = "run" + std::to_string(trial);
+    const fs::path pids = base_ / ("pids" + std::to_string(trial));
+    const Environment slow = {{"FAKE_SAMPLE_US", "3000"}, {"FAKE_PIDS", pids.string()}};
+    const pid_t first = start(sweep({"--rounds", "4", "--output", name}), slow);
+    const auto delay = std::chrono::milliseconds(20 + random() % 600);
+    std::this_thread::sleep_for(delay);
+    ::kill(first, SIGKILL);
+    killed += wait(first).status == 1000 + SIGKILL ? 1 : 0;
+    if (!fs::exists(path(name) / "journal.jsonl")) continue;  // before the header: nothing was measured
+
+    // Its children went with it.
+    std::ifstream list(pids);
+    for (pid_t child = 0; list >> child;) {
+      for (int i = 0; i < 400 && runs(child); ++i) std::this_thread::sleep_for(10ms);
+      EXPECT_FALSE(runs(child)) << child << " lives on";
+    }
+    const std::string before = bytes_of(path(name) / "journal.jsonl");
+    const std::string complete = before.substr(0, before.rfind('\n') + 1);
+    const bool was_finished = journal(name).finished;
+    const Result resumed = run({fake_command, "bench", "--resume", "--output", name, "--no-report"});
+    ASSERT_EQ(resumed.status, 0) << resumed.err << " seed " << seed << " after " << delay.count() << " ms";
+    const std::string after = bytes_of(path(name) / "journal.jsonl");
+    EXPECT_EQ(after.substr(0, complete.size()), complete) << "seed " << seed;
+    EXPECT_EQ(after.size() == complete.size(), was_finished);
+    expect_complete(journal(name), 4);
+    EXPECT_TRUE(fs::exists(path(name) / "analysis.json"));
+  }
+  EXPECT_GT(killed, 3) << "seed " << seed;
+}
+
+TEST_F(Cli, ResumeDropsATornLineAndTakesTheNewestUnfinishedRun) {
+  ASSERT_EQ(run(sweep({"--rounds", "3", "--output", "results/20200101T000000Z"})).status, 0);
+  ASSERT_EQ(run(sweep({"--rounds", "3", "--output", "results/20210101T000000Z"})).status, 0);
+  const fs::path file = path("results/20200101T000000Z/journal.jsonl");
+  const std::string whole = bytes_of(file);
+  fs::resize_file(file, whole.size() * 2 / 3);
+  const Result result = run({fake_command, "bench", "--resume", "--no-report"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("going on with results/20200101T000000Z"));
+  expect_complete(journal("results/20200101T000000Z"), 3);
+  EXPECT_EQ(count_kind(journal("results/20200101T000000Z"), "resumed"), 1);
+  // The order of a round that was cut is that of the seed, as if nothing had happened.
+  const Result again = run({fake_command, "bench", "--resume", "--no-report"});
+  EXPECT_EQ(again.status, 0);
+  EXPECT_THAT(again.err, HasSubstr("is finished already"));
+}
+
+TEST_F(Cli, DamagedJournalIsRefused) {
+  ASSERT_EQ(run(sweep({"--rounds", "1", "--output", "r"})).status, 0);
+  std::string bytes = bytes_of(path("r/journal.jsonl"));
+  const std::size_t second = bytes.find('\n') + 20;
+  bytes[second] = static_cast<char>(bytes[second] ^ 1);
+  std::ofstream(path("r/journal.jsonl")) << bytes;
+  const auto before = tree();
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"report", "r"}, {"bench", "--resume", "--output", "r"}}) {
+    std::vector<std::string> all = {fake_command};
+    all.insert(all.end(), words.begin(), words.end());
+    const Result result = run(all);
+    EXPECT_EQ(result.status, 3);
+    EXPECT_THAT(result.err, HasSubstr("r/journal.jsonl, line 2: its checksum is "));
+    EXPECT_EQ(tree(), before);
+  }
+}
+
+TEST_F(Cli, ResumeRefusesAnotherMachineOrBuild) {
+  ASSERT_EQ(run(sweep({"--rounds", "2", "--output", "r"})).status, 0);
+  const Journal here = journal("r");
+  const auto resume_with = [&](const char* part, const char* member, const json& value) {
+    ordered_json header = here.header;
+    header[part][member] = value;
+    std::ofstream(path("r/journal.jsonl")) << journal_line(header);
+    return run({fake_command, "bench", "--resume", "--output", "r", "--no-report"});
+  };
+  const Result machine = resume_with("machine", "cpu", "Z80");
+  EXPECT_EQ(machine.status, 3);
+  EXPECT_THAT(machine.err, HasSubstr("machine.cpu was \"Z80\", is "));
+  const Result build = resume_with("build", "commit", "abc");
+  EXPECT_EQ(build.status, 3);
+  EXPECT_THAT(build.err, HasSubstr("build.commit was \"abc\", is "));
+  EXPECT_EQ(resume_with("build", "commit", here.header["build"]["commit"]).status, 0);
+}
+
+TEST_F(Cli, InterruptEndsTheSampleAndMakesResults) {
+  for (const int signal : {SIGINT, SIGTERM}) {
+    const std::string name = std::to_string(signal);
+    const pid_t sweeping = start(sweep({"--rounds", "500", "--output", name}), {{"FAKE_SAMPLE_US", "1000"}});
+    for (int i = 0; i < 1000; ++i) {
+      std::this_thread::sleep_for(10ms);
+      if (fs::exists(path(name) / "analysis.json")) break;
+    }
+    ::kill(sweeping, signal);
+    const Result result = wait(sweeping);
+    EXPECT_EQ(result.status, 128 + signal) << result.err;
+    EXPECT_THAT(result.err, HasSubstr("`speedwell bench --resume --output " + name));
+    EXPECT_THAT(result.out, HasSubstr("matmul/f32/512x512x512"));
+    EXPECT_FALSE(journal(name).finished);
+    EXPECT_FALSE(journal(name).torn_tail);
+  }
+}
+
+TEST_F(Cli, ChildrenThatFailCostTheirCellsOnly) {
+  struct Fault {
+    const char* setting;
+    const char* reason;
+    int failed;
+  };
+  const Fault faults[] = {
+      {"crash_prepare@sobel/u8c1/3840x2160/threads/2", "Aborted): free(): invalid pointer", 1},
+      {"hang_prepare@sobel/u8c1/3840x2160/threads/2", "gave no answer to 'prepare' within", 1},
+      {"wrong@sobel/u8c1/3840x2160/threads/2", "element 7 is 3, expected 4", 1},
+      {"one_thread@sobel/u8c1/3840x2160/threads/2", "1 took part of 2 threads asked for", 1},
+      {"other_bits@sobel/u8c1/3840x2160/tbb", "its output has the bits 0000000000000002, expected 0000000000000001", 2},
+      {"crash@sobel/u8c1/3840x2160/threads/2", "was ended by signal 6 (Aborted)", 1},
+      {"hang@sobel/u8c1/3840x2160/threads/2", "gave no answer to 'sample' within", 1},
+      {"babble@sobel/u8c1/3840x2160/threads/2", "answered 'hello, world', expected", 1},
+      {"lie@sobel/u8c1/3840x2160/threads/2", "3 threads took part, 2 were asked for, in 3 samples one after the other",
+       1},
+      {"bits_change@sobel/u8c1/3840x2160/threads/2", "expected 0000000000000001 as when it was verified", 1},
+  };
+  for (const Fault& fault : faults) {
+    const std::string name = std::string(fault.setting).substr(0, std::string(fault.setting).find('@'));
+    const Result result = run(sweep({"--rounds", "3", "--output", name}, "1,2", "1"), {{"FAKE_FAULT", fault.setting}});
+    EXPECT_EQ(result.status, 1) << fault.setting << result.err;
+    const Journal got = journal(name);
+    EXPECT_TRUE(got.finished);
+    std::set<std::string> failed;
+    for (const json& record : got.records) {
+      if (record["kind"] != "failed") continue;
+      failed.insert(record["cell"]);
+      EXPECT_THAT(record["reason"].get<std::string>(), HasSubstr(fault.reason));
+    }
+    EXPECT_EQ(failed.size(), static_cast<std::size_t>(fault.failed)) << fault.setting;
+    for (const auto& [cell, rounds] : rounds_of(got)) {
+      EXPECT_EQ(rounds.size() == 3, !failed.contains(cell)) << fault.setting << " " << cell;
+    }
+    EXPECT_THAT(result.err, HasSubstr("failed"));
+  }
+}
+
+TEST_F(Cli, FewerThreadsForLackOfWorkIsNoFailure) {
+  const Result result = run(sweep({"--rounds", "2", "--output", "r"}, "1,4"), {{"FAKE_FAULT", "fewer@sobel/"}});
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_GT(count_kind(journal("r"), "skipped"), 0);
+  EXPECT_THAT(result.err, HasSubstr("2 took part of 4 threads asked for: fewer blocks than threads"));
+}
+
+TEST_F(Cli, AChildThatDoesNotStartFailsItsCellsAtOnce) {
+  const Result result = run(sweep({"--rounds", "2", "--output", "r"}), {{"FAKE_FAULT", "refuse_start@tbb/2"}});
+  EXPECT_EQ(result.status, 1) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("this processor lacks what I need"));
+  for (const auto& [cell, rounds] : rounds_of(journal("r"))) {
+    EXPECT_EQ(rounds.size(), cell.ends_with("/tbb/2") ? 0u : 2u) << cell;
+  }
+}
+
+TEST_F(Cli, DisturbedSamplesAreTakenAgainAndThenCount) {
+  const Result result =
+      run(sweep({"--rounds", "2", "--output", "r"}), {{"FAKE_FAULT", "steal@sobel/u8c1/3840x2160/threads/2"}});
+  EXPECT_EQ(result.status, 0) << result.err;
+  expect_complete(journal("r"), 2);
+  EXPECT_EQ(count_kind(journal("r"), "rejected"), 4);
+}
+
+TEST_F(Cli, PeersAreMeasuredBeside) {
+  const fs::path folder = base_ / "bin";
+  fs::create_directory(folder);
+  for (const char* const program : {"speedwell", "speedwell_bench"}) {
+    fs::copy_file(fs::path(SPEEDWELL_FAKE_FOLDER) / program, folder / program);
+  }
+  fs::copy_file(folder / "speedwell_bench", folder / "speedwell_peer_openblas");
+  const Result result = run({(folder / "speedwell").string(), "bench", "matmul/f32/512", "--threads", "1,2", "--rounds",
+                             "2", "--no-report", "--output", "r"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  expect_complete(journal("r"), 2);
+  EXPECT_THAT(result.err, HasSubstr("opencv is not measured beside"));
+  int peers = 0;
+  const json header = journal("r").header;
+  for (const json& cell : header["cells"]) {
+    if (cell["backend"] != "openblas") continue;
+    ++peers;
+    EXPECT_EQ(cell["peer"], true);
+    EXPECT_EQ(cell["version"], "0.0-fake");
+  }
+  EXPECT_EQ(peers, 2);
+}
+
+// A disk that is full is tried as a limit on the file's length, which needs no rights.
+TEST_F(Cli, FullDisk) {
+  const auto limit = [](rlim_t bytes) {
+    return [bytes] {
+      ::signal(SIGXFSZ, SIG_IGN);
+      const rlimit most = {bytes, bytes};
+      ::setrlimit(RLIMIT_FSIZE, &most);
+    };
+  };
+  const Result at_once = run(sweep({"--rounds", "2", "--output", "r"}), {}, limit(512));
+  EXPECT_EQ(at_once.status, 3);
+  EXPECT_THAT(at_once.err, HasSubstr("cannot write r/journal.jsonl: File too large"));
+  EXPECT_FALSE(fs::exists(path("r")));
+
+  ASSERT_EQ(run(sweep({"--rounds", "2", "--output", "whole"})).status, 0);
+  const auto length = fs::file_size(path("whole/journal.jsonl"));
+  const Result amid = run(sweep({"--rounds", "2", "--output", "r"}), {}, limit(length * 3 / 4));
+  EXPECT_EQ(amid.status, 3);
+  EXPECT_THAT(amid.err, HasSubstr("cannot write r/"));
+  ASSERT_EQ(run({fake_command, "bench", "--resume", "--output", "r", "--no-report"}).status, 0);
+  expect_complete(journal("r"), 2);
+}
+
+TEST_F(Cli, OneCoreIsSaid) {
+  const Result result =
+      run({fake_command, "bench", "matmul/f32/512", "--rounds", "1", "--no-report", "--no-peers"}, {}, [] {
+        cpu_set_t allowed;
+        ::sched_getaffinity(0, sizeof allowed, &allowed);
+        int first = 0;
+        while (!CPU_ISSET(first, &allowed)) ++first;
+        CPU_ZERO(&allowed);
+        CPU_SET(first, &allowed);
+        ::sched_setaffinity(0, sizeof allowed, &allowed);
+      });
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("one core only"));
+  EXPECT_EQ(journal("results/latest").header["config"]["threads"], json({1}));
+}
+
+TEST_F(Cli, RealChild) {
+  const Result result = run({real_command, "bench", "matmul/f32/128", "--backend", "threads", "--threads", "1",
+                             "--rounds", "2", "--no-peers", "--json"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  const Journal got = journal("results/latest");
+  expect_complete(got, 2);
+  for (const json& record : got.records) {
+    if (record["kind"] == "sample") {
+      EXPECT_EQ(record["threads_used"], 1);
+      EXPECT_GT(record["spin_ns"], 0);
+    }
+  }
+  EXPECT_TRUE(fs::exists(path("results/latest/report.html")));
+}
+
+Image random_image(std::ptrdiff_t width, std::ptrdiff_t height, int channels) {
+  Image image = {width, height, channels,
+                 std::vector<std::uint8_t>(static_cast<std::size_t>(width * height * channels))};
+  std::mt19937 random(std::random_device{}());
+  for (std::uint8_t& value : image.samples) value = static_cast<std::uint8_t>(random());
+  return image;
+}
+
+TEST_F(Cli, FilterIsTheLibrarysFilter) {
+  for (const int channels : {1, 3, 4}) {
+    const Image in = random_image(37, 23, channels);
+    write_png(path("in.png"), in);
+    const ImageView<const std::uint8_t> src(in.samples.data(), in.width, in.height, channels);
+    Image expected = in;
+    const ImageView<std::uint8_t> dst(expected.samples.data(), in.width, in.height, channels);
+
+    gaussian_blur(src, dst, {.sigma = 1.5, .border = Border::wrap});
+    const Result blur = run({fake_command, "filter", "in.png", "out.png", "--gaussian", "1.5", "--border", "wrap",
+                             "--backend", "threads", "--threads", "2", "--verbose"});
+    ASSERT_EQ(blur.status, 0) << blur.err;
+    EXPECT_EQ(read_png(path("out.png")).samples, expected.samples);
+    EXPECT_THAT(blur.err, HasSubstr("ran on threads"));
+
+    median_blur(src, dst, {});
+    ASSERT_EQ(run({fake_command, "filter", "in.png", "out.png", "--median", "3"}).status, 0);
+    EXPECT_EQ(read_png(path("out.png")).samples, expected.samples);
+  }
+}
+
+// An edge from 10 to 40 has the gradient 4 * 30 on both its sides; one from 0 to 255 is cut off.
+TEST_F(Cli, SobelShowsTheMagnitude) {
+  Image in = {6, 3, 4, {}};
+  for (int i = 0; i < 18; ++i) {
+    const std::uint8_t step = i % 6 < 3 ? 40 : 10;
+    for (const std::uint8_t value :
+         {step, static_cast<std::uint8_t>(i % 6 < 3 ? 0 : 255), std::uint8_t{7}, std::uint8_t{200}}) {
+      in.samples.push_back(value);
+    }
+  }
+  write_png(path("in.png"), in);
+  ASSERT_EQ(run({fake_command, "filter", "in.png", "in.png", "--sobel", "x"}).status, 0);
+  const Image out = read_png(path("in.png"));
+  for (int i = 0; i < 18; ++i) {
+    const bool edge = i % 6 == 2 || i % 6 == 3;
+    const auto at = static_cast<std::size_t>(4 * i);
+    EXPECT_EQ(out.samples[at], edge ? 120 : 0);
+    EXPECT_EQ(out.samples[at + 1], edge ? 255 : 0);
+    EXPECT_EQ(out.samples[at + 2], 0);
+    EXPECT_EQ(out.samples[at + 3], 200);
+  }
+}
+
+TEST_F(Cli, FilterLeavesWhatWasThereWhenItFails) {
+  write_png(path("in.png"), random_image(64, 64, 3));
+  const std::string whole = bytes_of(path("in.png"));
+  std::ofstream(path("cut.png"), std::ios::binary) << whole.substr(0, whole.size() / 2);
+  std::ofstream(path("out.png")) << "precious\n";
+  const auto before = tree();
+  const Result cut = run({fake_command, "filter", "cut.png", "out.png", "--median", "3"});
+  EXPECT_EQ(cut.status, 3);
+  EXPECT_THAT(cut.err, HasSubstr("cut.png: the PNG image is damaged or cut short"));
+  EXPECT_EQ(tree(), before);
+
+  const Result full = run({fake_command, "filter", "in.png", "out.png", "--median", "3"}, {}, [] {
+    ::signal(SIGXFSZ, SIG_IGN);
+    const rlimit most = {1000, 1000};
+    ::setrlimit(RLIMIT_FSIZE, &most);
+  });
+  EXPECT_EQ(full.status, 3);
+  EXPECT_THAT(full.err, HasSubstr("cannot write out.png: File too large"));
+  EXPECT_EQ(tree(), before);
+  EXPECT_EQ(run({fake_command, "filter", "in.png", "nowhere/out.png", "--median", "3"}).status, 3);
+  const Result device = run({fake_command, "filter", "in.png", "/dev/full", "--median", "3"});
+  EXPECT_EQ(device.status, 3);
+  EXPECT_THAT(device.err, HasSubstr("cannot write /dev/full: No space left on device"));
+  EXPECT_EQ(run({fake_command, "filter", "in.png", ".", "--median", "3"}).status, 3);
+  EXPECT_EQ(tree(), before);
+}
+
+}  // namespace
+}  // namespace speedwell::bench

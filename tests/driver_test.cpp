@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: Apache-2.0
+// The journal, and the parts of the sweep that need no process.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <png.h>
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <string>
+#include <system_error>
+
+#include <unistd.h>
+
+#include <speedwell/machine.hpp>
+
+#include "bench/driver/fingerprint.hpp"
+#include "bench/driver/plan.hpp"
+#include "bench/driver/sweep.hpp"
+#include "bench/files.hpp"
+#include "bench/image_io.hpp"
+#include "bench/journal.hpp"
+
+namespace speedwell::bench {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using nlohmann::ordered_json;
+using testing::HasSubstr;
+
+// A folder that goes away with the test.
+class Driver : public testing::Test {
+ protected:
+  Driver() {
+    std::string name = (fs::temp_directory_path() / "speedwell-driver-XXXXXX").string();
+    folder_ = ::mkdtemp(name.data());
+  }
+  ~Driver() override { fs::remove_all(folder_); }
+
+  fs::path path(const char* name) const { return folder_ / name; }
+  fs::path write(const char* name, const std::string& bytes) const {
+    std::ofstream(path(name), std::ios::binary) << bytes;
+    return path(name);
+  }
+
+ private:
+  fs::path folder_;
+};
+
+std::string bytes_of(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+ordered_json header() {
+  return {
+      {"kind", "header"},
+      {"schema", 1},
+      {"run", "r"},
+      {"started", "2026-01-01T00:00:00Z"},
+      {"machine", ordered_json::object()},
+      {"build", ordered_json::object()},
+      {"config", ordered_json::object()},
+      {"cells",
+       {{{"cell", "k/v/1/tbb/2"}, {"case", "k/v/1"}, {"backend", "tbb"}, {"threads", 2}, {"flops", 1}, {"bytes", 2}}}}};
+}
+
+ordered_json sample(int round) {
+  return {{"kind", "sample"}, {"round", round}, {"cell", "k/v/1/tbb/2"}, {"ns", 1.5e6 + round},
+          {"calls", 3},       {"cpu_ns", 3e6},  {"threads_used", 2}};
+}
+
+ordered_json finished() { return {{"kind", "finished"}, {"at", "2026-01-01T00:00:01Z"}, {"rounds", 3}}; }
+
+template <class Action>
+std::string message_of(Action action) {
+  try {
+    action();
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+  return "nothing was thrown";
+}
+
+using JournalTest = Driver;
+
+TEST(Crc32, KnownValues) {
+  EXPECT_EQ(crc32("123456789"), 0xCBF43926u);
+  EXPECT_EQ(crc32(""), 0u);
+  EXPECT_EQ(crc32("6789", crc32("12345")), 0xCBF43926u);
+}
+
+TEST_F(JournalTest, WhatIsWrittenIsRead) {
+  {
+    JournalWriter writer = JournalWriter::create(path("j"), header());
+    for (int round = 1; round <= 3; ++round) writer.append(sample(round));
+    writer.append(finished());
+    writer.sync();
+  }
+  const Journal journal = read_journal(path("j"));
+  EXPECT_EQ(journal.header, json(header()));
+  ASSERT_EQ(journal.records.size(), 4u);
+  EXPECT_EQ(journal.records[1], json(sample(2)));
+  EXPECT_TRUE(journal.finished);
+  EXPECT_FALSE(journal.torn_tail);
+  EXPECT_EQ(journal.complete_bytes, fs::file_size(path("j")));
+  EXPECT_THAT(message_of([&] { JournalWriter::create(path("j"), header()); }), HasSubstr("exists already"));
+}
+
+// Whatever byte a kill or a power failure stops at, each complete line survives and the torn one is dropped and cut
+// off.
+TEST_F(JournalTest, TornAtEachByteOfItsLastLines) {
+  const std::string first = journal_line(header());
+  const std::string lines[] = {journal_line(sample(1)), journal_line(sample(2)), journal_line(finished())};
+  std::string whole = first;
+  for (const std::string& line : lines) whole += line;
+  for (std::size_t length = first.size(); length <= whole.size(); ++length) {
+    std::size_t complete = first.size();
+    std::size_t records = 0;
+    for (const std::string& line : lines) {
+      if (complete + line.size() > length) break;
+      complete += line.size();
+      ++records;
+    }
+    const fs::path file = write("j", whole.substr(0, length));
+    const Journal journal = read_journal(file);
+    ASSERT_EQ(journal.records.size(), records) << length;
+    ASSERT_EQ(journal.torn_tail, length != complete) << length;
+    ASSERT_EQ(journal.complete_bytes, complete) << length;
+    ASSERT_EQ(journal.finished, records == 3) << length;
+
+    JournalWriter::resume(file, journal).append(sample(9));
+    const Journal resumed = read_journal(file);
+    ASSERT_FALSE(resumed.torn_tail) << length;
+    ASSERT_EQ(resumed.records.size(), records + 1) << length;
+    ASSERT_EQ(bytes_of(file), whole.substr(0, complete) + journal_line(sample(9))) << length;
+  }
+}
+
+// A flipped bit in the last line is a torn tail; before that it is an error that names the line.
+TEST_F(JournalTest, DamageIsFound) {
+  const std::string whole = journal_line(header()) + journal_line(sample(1)) + journal_line(sample(2));
+  const std::size_t second = journal_line(header()).size();
+  const std::size_t third = second + journal_line(sample(1)).size();
+  for (std::size_t i = 0; i + 1 < whole.size(); ++i) {
+    if (whole[i] == '\n') continue;
+    std::string damaged = whole;
+    damaged[i] = static_cast<char>(damaged[i] ^ 1);
+    const fs::path file = write("j", damaged);
+    if (i >= third) {
+      EXPECT_TRUE(read_journal(file).torn_tail) << i;
+    } else {
+      EXPECT_THAT(message_of([&] { read_journal(file); }), HasSubstr(i < second ? "line 1: " : "line 2: ")) << i;
+    }
+  }
+}
+
+TEST_F(JournalTest, WrongContentIsRefusedByName) {
+  const auto with = [&](const ordered_json& record) {
+    const fs::path file = write("j", journal_line(header()) + journal_line(record) + journal_line(finished()));
+    return message_of([&] { read_journal(file); });
+  };
+  const auto changed = [](const char* member, const ordered_json& value) {
+    ordered_json record = sample(1);
+    record[member] = value;
+    return record;
+  };
+  EXPECT_THAT(with(changed("kind", "smple")),
+              HasSubstr("line 2: its kind is \"smple\", expected one of ready, sample"));
+  EXPECT_THAT(with(changed("ns", "fast")), HasSubstr("'ns' is \"fast\", expected a number above 0"));
+  EXPECT_THAT(with(changed("ns", 0)), HasSubstr("'ns' is 0"));
+  EXPECT_THAT(with(changed("round", -1)), HasSubstr("'round' is -1"));
+  EXPECT_THAT(with(changed("cell", "other")), HasSubstr("\"other\" isn't one of the header's"));
+  ordered_json deep = 1;
+  for (int i = 0; i < 1000; ++i) deep = ordered_json::array({deep});
+  EXPECT_THAT(with(changed("extra", deep)), HasSubstr("nested"));
+
+  ordered_json other = header();
+  other["schema"] = 2;
+  write("j", journal_line(other));
+  EXPECT_THAT(message_of([&] { read_journal(path("j")); }), HasSubstr("its schema is 2, expected 1"));
+  other = header();
+  other["cells"].push_back(other["cells"][0]);
+  write("j", journal_line(other));
+  EXPECT_THAT(message_of([&] { read_journal(path("j")); }), HasSubstr("stands twice"));
+  write("j", "");
+  EXPECT_THAT(message_of([&] { read_journal(path("j")); }), HasSubstr("is empty"));
+  EXPECT_THAT(message_of([&] { read_journal(path("none")); }), HasSubstr("No such file"));
+  EXPECT_THAT(message_of([&] { read_journal("."); }), HasSubstr("Is a directory"));
+}
+
+using FilesTest = Driver;
+
+TEST_F(FilesTest, AreReplacedWhole) {
+  const fs::path file = write("f", "before");
+  fs::create_symlink(file, path("link"));
+  fs::permissions(file, fs::perms::owner_read | fs::perms::owner_write);
+  write_file_atomically(path("link"), "after");
+  EXPECT_EQ(bytes_of(file), "after");
+  EXPECT_TRUE(fs::is_symlink(path("link")));
+  EXPECT_EQ(fs::status(file).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+  EXPECT_THROW(write_file_atomically(path("f") / "below", "x"), std::system_error);
+  EXPECT_THROW(write_file_atomically("/dev/full", "x"), std::system_error);
+  EXPECT_TRUE(fs::is_character_file("/dev/full"));
+  // Nothing but the file and the link is left.
+  EXPECT_EQ(std::distance(fs::directory_iterator(file.parent_path()), fs::directory_iterator()), 2);
+}
+
+TEST(HalfWidth, IsThatOfTheBinomialRanks) {
+  std::vector<double> values;
+  for (int n = 1; n <= 5; ++n) {
+    values.push_back(100 + n);
+    EXPECT_TRUE(std::isinf(relative_half_width(values))) << n;
+  }
+  // The median's interval by Hoefler and Belli: ranks 1 and 6 of 6, 2 and 8 of 9, 6 and 15 of 20.
+  EXPECT_NEAR(relative_half_width({6, 5, 4, 3, 2, 1}), 2.5 / 3.5, 1e-12);
+  EXPECT_NEAR(relative_half_width({9, 8, 7, 6, 5, 4, 3, 2, 1}), 3.0 / 5, 1e-12);
+  values.clear();
+  for (int i = 20; i >= 1; --i) values.push_back(i);
+  EXPECT_NEAR(relative_half_width(values), 4.5 / 10.5, 1e-12);
+}
+
+TEST(Threads, AreParsed) {
+  EXPECT_EQ(parse_threads("2"), std::vector<int>{2});
+  EXPECT_EQ(parse_threads("8,1-3,2"), (std::vector<int>{1, 2, 3, 8}));
+  EXPECT_EQ(parse_threads("1024"), std::vector<int>{1024});
+  for (const char* const bad :
+       {"", "0", "-1", "1000000", "1,,2", "3-1", "two", "1-", "2 ", "1.5", "99999999999999999999"}) {
+    EXPECT_THROW(parse_threads(bad), UsageError) << bad;
+  }
+}
+
+TEST(Threads, AreCappedByTheQuota) {
+  Machine machine;
+  machine.core_cpus = {0, 1, 2, 3};
+  EXPECT_EQ(most_useful_threads(machine), 4);
+  machine.quota_cpus = 1.5;
+  EXPECT_EQ(most_useful_threads(machine), 2);
+  machine.quota_cpus = 16;
+  EXPECT_EQ(most_useful_threads(machine), 4);
+  machine.quota_cpus = 0.1;
+  EXPECT_EQ(most_useful_threads(machine), 1);
+}
+
+TEST(Words, AreGuessed) {
+  EXPECT_EQ(did_you_mean("bnch", {"machine", "bench"}), ", did you mean 'bench'?");
+  EXPECT_EQ(did_you_mean("opnmp", {"tbb", "openmp"}), ", did you mean 'openmp'?");
+  EXPECT_EQ(did_you_mean("cuda", {"tbb", "openmp"}), "");
+}
+
+TEST(Fingerprints, SayWhereTheyDiffer) {
+  const json before = {{"cpu", "A"}, {"caches", {{{"level", 1}}}}};
+  EXPECT_EQ(first_difference(before, before, "machine"), "");
+  json now = before;
+  now["cpu"] = "B";
+  EXPECT_EQ(first_difference(before, now, "machine"), "machine.cpu was \"A\", is \"B\"");
+  now = before;
+  now["more"] = 1;
+  EXPECT_THAT(first_difference(before, now, "machine"), HasSubstr("machine.more was missing"));
+}
+
+using PngTest = Driver;
+
+Image random_image(std::ptrdiff_t width, std::ptrdiff_t height, int channels, std::uint32_t seed) {
+  Image image = {width, height, channels,
+                 std::vector<std::uint8_t>(static_cast<std::size_t>(width * height * channels))};
+  std::mt19937 random(seed);
+  for (std::uint8_t& value : image.samples) value = static_cast<std::uint8_t>(random());
+  return image;
+}
+
+TEST_F(PngTest, RoundTrips) {
+  const std::uint32_t seed = std::random_device{}();
+  RecordProperty("seed", std::to_string(seed));
+  for (const int channels : {1, 3, 4}) {
+    for (const auto& [width, height] : {std::pair{1, 1}, {1, 7}, {7, 1}, {31, 13}}) {
+      const Image image = random_image(width, height, channels, seed);
+      write_png(path("i.png"), image);
+      const Image back = read_png(path("i.png"));
+      EXPECT_EQ(back.width, width);
+      EXPECT_EQ(back.height, height);
+      EXPECT_EQ(back.channels, channels);
+      EXPECT_EQ(back.samples, image.samples) << "seed " << seed;
+    }
+  }
+}
+
+// Written by libpng's own simplified interface, not by ours.
+TEST_F(PngTest, PaletteAndSixteenBitsAreConverted) {
+  png_image out = {};
+  out.version = PNG_IMAGE_VERSION;
+  out.width = 3;
+  out.height = 1;
+  out.format = PNG_FORMAT_RGB_COLORMAP;
+  out.colormap_entries = 2;
+  const std::uint8_t palette[] = {10, 20, 30, 200, 150, 100};
+  const std::uint8_t indices[] = {1, 0, 1};
+  ASSERT_TRUE(png_image_write_to_file(&out, path("p.png").c_str(), 0, indices, 0, palette));
+  const Image coloured = read_png(path("p.png"));
+  EXPECT_EQ(coloured.channels, 3);
+  EXPECT_EQ(coloured.samples, (std::vector<std::uint8_t>{200, 150, 100, 10, 20, 30, 200, 150, 100}));
+
+  const std::uint16_t wide[] = {0, 128, 129, 32768, 65407, 65535};
+  png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, nullptr, nullptr, nullptr);
+  png_infop info = png_create_info_struct(png);
+  std::FILE* const file = std::fopen(path("w.png").c_str(), "wb");
+  ASSERT_NE(file, nullptr);
+  png_init_io(png, file);
+  png_set_IHDR(png, info, 6, 1, 16, PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
+               PNG_FILTER_TYPE_DEFAULT);
+  png_write_info(png, info);
+  png_set_swap(png);
+  png_write_row(png, reinterpret_cast<png_const_bytep>(wide));
+  png_write_end(png, nullptr);
+  png_destroy_write_struct(&png, &info);
+  std::fclose(file);
+  const Image narrow = read_png(path("w.png"));
+  EXPECT_EQ(narrow.channels, 1);
+  std::vector<std::uint8_t> expected;
+  for (const std::uint16_t value : wide) expected.push_back(static_cast<std::uint8_t>(std::lround(value / 257.0)));
+  EXPECT_EQ(narrow.samples, expected);
+}
+
+TEST_F(PngTest, TruncatedOrDamagedIsRefused) {
+  write_png(path("i.png"), random_image(40, 30, 3, 1));
+  const std::string whole = bytes_of(path("i.png"));
+  for (std::size_t length = 0; length < whole.size(); length += length < 64 ? 1 : 97) {
+    write("cut.png", whole.substr(0, length));
+    EXPECT_THROW(read_png(path("cut.png")), ImageError) << length;
+  }
+  write("cut.png", whole.substr(0, whole.size() - 1));
+  EXPECT_THROW(read_png(path("cut.png")), ImageError);
+  std::string damaged = whole;
+  damaged[whole.size() / 2] = static_cast<char>(damaged[whole.size() / 2] ^ 4);
+  write("cut.png", damaged);
+  EXPECT_THROW(read_png(path("cut.png")), ImageError);
+}
+
+// A header may promise a terabyte; nothing is allocated for it.
+TEST_F(PngTest, HugePromiseInASmallFileIsRefused) {
+  write_png(path("i.png"), random_image(4, 4, 1, 1));
+  const auto promising = [&](std::uint32_t width, std::uint32_t height) {
+    std::string bytes = bytes_of(path("i.png"));
+    for (int i = 0; i < 4; ++i) {
+      bytes[static_cast<std::size_t>(16 + i)] = static_cast<char>(width >> (24 - 8 * i));
+      bytes[static_cast<std::size_t>(20 + i)] = static_cast<char>(height >> (24 - 8 * i));
+    }
+    const std::uint32_t sum = crc32(std::string_view(bytes).substr(12, 17));
+    for (int i = 0; i < 4; ++i) bytes[static_cast<std::size_t>(29 + i)] = static_cast<char>(sum >> (24 - 8 * i));
+    write("big.png", bytes);
+    return message_of([&] { read_png(path("big.png")); });
+  };
+  EXPECT_THAT(promising(30000, 30000), HasSubstr("can't be in"));
+  EXPECT_THAT(promising(1u << 20, 1u << 20), HasSubstr("expected at most 1073741824"));
+  EXPECT_THAT(promising(1u << 30, 4), HasSubstr("damaged"));
+  EXPECT_THAT(promising(0, 4), HasSubstr("damaged"));
+}
+
+}  // namespace
+}  // namespace speedwell::bench
