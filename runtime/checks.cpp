@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <string>
 #include <utility>
 
@@ -13,8 +12,6 @@ namespace {
 
 // Sums and products of two extents, each of which fits in 64 bits.
 __extension__ typedef __int128 Wide;
-
-constexpr Wide most = std::numeric_limits<std::ptrdiff_t>::max();
 
 Wide magnitude(Wide value) { return value < 0 ? -value : value; }
 
@@ -180,26 +177,41 @@ bool empty(const Lattice& lattice) { return lattice.rows <= 0 || lattice.cols <=
 
 std::string size_text(std::ptrdiff_t a, std::ptrdiff_t b) { return std::to_string(a) + " x " + std::to_string(b); }
 
-// Whether the bytes from the lowest to the highest element, and the address of each, fit.
-bool extent_fits(const void* data, Wide element, Wide rows, Wide cols, Wide row_stride, Wide col_stride) {
-  if (magnitude(row_stride) > most / element || magnitude(col_stride) > most / element) return false;
-  const Wide row_reach = (rows - 1) * magnitude(row_stride) * element;
-  const Wide col_reach = (cols - 1) * magnitude(col_stride) * element;
-  if (row_reach > most || col_reach > most || row_reach + col_reach + element > most) return false;
-  const Wide first = static_cast<Wide>(reinterpret_cast<std::uintptr_t>(data));
-  const Wide below = (row_stride < 0 ? row_reach : 0) + (col_stride < 0 ? col_reach : 0);
-  const Wide above = row_reach + col_reach - below + element;
-  return below <= first && first + above <= static_cast<Wide>(std::numeric_limits<std::uintptr_t>::max());
+// Whether the bytes from the lowest to the highest element, and the address of each, fit. Strides in elements.
+bool extent_fits(const void* data, std::ptrdiff_t element, std::ptrdiff_t rows, std::ptrdiff_t cols,
+                 std::ptrdiff_t row_stride, std::ptrdiff_t col_stride) {
+  std::ptrdiff_t row_reach, col_reach, extent;
+  if (__builtin_mul_overflow(row_stride, element, &row_reach)) return false;
+  if (__builtin_mul_overflow(col_stride, element, &col_reach)) return false;
+  if (__builtin_mul_overflow(rows - 1, row_reach, &row_reach)) return false;
+  if (__builtin_mul_overflow(cols - 1, col_reach, &col_reach)) return false;
+  std::ptrdiff_t lowest = 0, end = element;
+  for (const std::ptrdiff_t reach : {row_reach, col_reach}) {
+    std::ptrdiff_t& side = reach < 0 ? lowest : end;
+    if (__builtin_add_overflow(side, reach, &side)) return false;
+  }
+  if (__builtin_sub_overflow(end, lowest, &extent)) return false;
+  const auto first = reinterpret_cast<std::uintptr_t>(data);
+  return static_cast<std::uintptr_t>(-lowest) <= first && static_cast<std::uintptr_t>(end) <= UINTPTR_MAX - first;
+}
+
+// The bytes from the lowest element's first to the highest one's last, and one beyond.
+Span extent_of(const Lattice& lattice) {
+  const Wide row_reach = Wide{lattice.rows - 1} * lattice.row_step;
+  const Wide col_reach = Wide{lattice.cols - 1} * lattice.col_step;
+  const Wide first = static_cast<Wide>(reinterpret_cast<std::uintptr_t>(lattice.first));
+  return {first + std::min<Wide>(row_reach, 0) + std::min<Wide>(col_reach, 0),
+          first + std::max<Wide>(row_reach, 0) + std::max<Wide>(col_reach, 0) + lattice.element};
 }
 
 }  // namespace
 
 bool overlap(const Lattice& a, const Lattice& b) {
   if (empty(a) || empty(b)) return false;
-  const Normal x = normalise(a);
-  const Normal y = normalise(b);
-  if (x.end() <= y.first || y.end() <= x.first) return false;
-  return overlap(x, y);
+  const Span extent_a = extent_of(a);
+  const Span extent_b = extent_of(b);
+  if (extent_a.high <= extent_b.low || extent_b.high <= extent_a.low) return false;
+  return overlap(normalise(a), normalise(b));
 }
 
 bool overlaps_itself(const Lattice& a) {
@@ -207,6 +219,9 @@ bool overlaps_itself(const Lattice& a) {
   const Wide r = magnitude(a.row_step), c = magnitude(a.col_step), element = a.element;
   if (a.rows > 1 && r < element) return true;
   if (a.cols > 1 && c < element) return true;
+  // Rows, or columns, each clear of the one before, as nearly always.
+  if (a.rows == 1 || a.cols == 1) return false;
+  if (r >= (a.cols - 1) * c + element || c >= (a.rows - 1) * r + element) return false;
   // Two elements i rows and j columns apart, i > 0 without loss of generality; in the same row they are apart.
   return reaches(r, {1, Wide{a.rows} - 1}, c, {1 - Wide{a.cols}, Wide{a.cols} - 1}, {1 - element, element - 1});
 }
@@ -216,7 +231,7 @@ void check_matrix(std::string_view function, std::string_view name, const void* 
   if (rows < 0 || cols < 0) reject(function, name, "is " + size_text(rows, cols) + ", expected sizes of at least 0");
   if (rows == 0 || cols == 0) return;
   if (data == nullptr) reject(function, name, "is " + size_text(rows, cols) + " with null data, expected data");
-  if (!extent_fits(data, static_cast<Wide>(element), rows, cols, row_stride, col_stride)) {
+  if (!extent_fits(data, static_cast<std::ptrdiff_t>(element), rows, cols, row_stride, col_stride)) {
     reject(function, name,
            "is " + size_text(rows, cols) + " with strides " + std::to_string(row_stride) + " and " +
                std::to_string(col_stride) + ", expected an extent that fits in memory");
@@ -225,15 +240,16 @@ void check_matrix(std::string_view function, std::string_view name, const void* 
 
 void check_image(std::string_view function, std::string_view name, const void* data, std::size_t element,
                  std::ptrdiff_t width, std::ptrdiff_t height, std::ptrdiff_t channels, std::ptrdiff_t row_stride) {
-  const std::string size = size_text(width, height) + " with " + std::to_string(channels) + " channels";
-  if (width < 0 || height < 0) reject(function, name, "is " + size + ", expected sizes of at least 0");
-  if (channels < 1) reject(function, name, "is " + size + ", expected at least 1 channel");
+  const auto size = [&] { return size_text(width, height) + " with " + std::to_string(channels) + " channels"; };
+  if (width < 0 || height < 0) reject(function, name, "is " + size() + ", expected sizes of at least 0");
+  if (channels < 1) reject(function, name, "is " + size() + ", expected at least 1 channel");
   if (width == 0 || height == 0) return;
-  if (data == nullptr) reject(function, name, "is " + size + " and null data, expected data");
-  const Wide row = Wide{width} * channels;
-  if (row > most || !extent_fits(data, static_cast<Wide>(element), height, row, row_stride, 1)) {
+  if (data == nullptr) reject(function, name, "is " + size() + " and null data, expected data");
+  std::ptrdiff_t row;
+  if (__builtin_mul_overflow(width, channels, &row) ||
+      !extent_fits(data, static_cast<std::ptrdiff_t>(element), height, row, row_stride, 1)) {
     reject(function, name,
-           "is " + size + " and a row stride of " + std::to_string(row_stride) +
+           "is " + size() + " and a row stride of " + std::to_string(row_stride) +
                ", expected an extent that fits in memory");
   }
 }

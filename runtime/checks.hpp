@@ -40,14 +40,15 @@ void check_apart(std::string_view function, std::string_view output_name, const 
 template <class T>
 Lattice lattice(MatrixView<T> view) {
   constexpr std::ptrdiff_t size = sizeof(T);
+  if (view.rows == 0 || view.cols == 0) return {};  // its strides weren't checked
   return {view.data, view.rows, view.cols, view.row_stride * size, view.col_stride * size, size};
 }
 
 template <class T>
 Lattice lattice(ImageView<T> view) {
   constexpr std::ptrdiff_t size = sizeof(T);
-  const std::ptrdiff_t row = view.width * view.channels * size;
-  return {view.data, view.height, row > 0 ? 1 : 0, view.row_stride * size, 0, row};
+  if (view.width == 0 || view.height == 0) return {};
+  return {view.data, view.height, 1, view.row_stride * size, 0, view.width * view.channels * size};
 }
 
 // A view that the kernel reads or writes: data not null unless it is empty, no negative size, no extent that overflows.

@@ -190,6 +190,18 @@ TEST(CheckMatrix, AcceptsWhatIsValid) {
   EXPECT_NO_THROW(check_matrix("f", "a", MatrixView<float>(memory.data() + 99, 10, 10, -10, -1)));
 }
 
+TEST(CheckMatrix, EmptyViewsOverlapNothing) {
+  std::vector<float> memory(100);
+  const MatrixView<float> all(memory.data(), 10, 10);
+  for (const MatrixView<float> nothing :
+       {MatrixView<float>(nullptr, 0, most), MatrixView<float>(memory.data(), most, 0)}) {
+    EXPECT_NO_THROW(check_output("f", "c", nothing));
+    EXPECT_NO_THROW(check_apart("f", "c", all, "a", nothing));
+    EXPECT_NO_THROW(check_apart("f", "c", nothing, "a", all));
+  }
+  EXPECT_NO_THROW(check_output("f", "dst", ImageView<float>(nullptr, 0, 5, 3, most)));
+}
+
 TEST(CheckMatrix, RejectsAndSaysWhat) {
   float element = 0;
   const auto message = [](const MatrixView<float>& view, const auto& matcher) {

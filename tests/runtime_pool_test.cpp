@@ -19,7 +19,9 @@
 #include "runtime/thread_pool.hpp"
 
 // ThreadSanitizer asks for it: without this it ends a forked child that makes threads, which some of these tests do.
-extern "C" const char* __tsan_default_options() { return "die_after_fork=0"; }
+extern "C" const char* __tsan_default_options() {  // NOLINT(bugprone-reserved-identifier)
+  return "die_after_fork=0";
+}
 
 namespace {
 
