@@ -76,9 +76,10 @@ inline constexpr std::size_t alignment = 64;
 
 constexpr std::size_t aligned_up(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
 
-// How much of a line is done before the other direction takes its turn: a sixteenth of the usual first-level cache,
-// which also holds as much of some rows of the image and of the result.
-inline constexpr std::ptrdiff_t turn_bytes = 2048;
+// How much of a line is done before the other direction takes its turn: 16 cache lines. Of so few, a core's 16 or so
+// line buffers can hold what a turn writes past the caches while the next one computes; and 16 to 64 vectors are enough
+// for the start of a loop not to count.
+inline constexpr std::ptrdiff_t turn_bytes = 1024;
 
 // Writes `pixels` pixels of a line of `width` pixels, beyond its edge from pixel x on.
 template <class Line>
@@ -107,7 +108,7 @@ void FilterCall<Filter>::filter_rows(std::ptrdiff_t first, std::ptrdiff_t count)
   const std::ptrdiff_t samples = src.width * src.channels;
   const std::ptrdiff_t reach_x = filter.radius_x() * src.channels;
   const std::ptrdiff_t reach_y = filter.radius_y();
-  const std::ptrdiff_t table_rows = count + 2 * reach_y;
+  const std::ptrdiff_t table_rows = count + 2 * reach_y + 1;  // and the one that a next row would be the first to read
 
   const std::size_t table_bytes = detail::aligned_up(table_rows * sizeof(const In*));
   const std::size_t outside_bytes = detail::aligned_up(border == Border::constant ? samples * sizeof(In) : 0);
@@ -165,6 +166,10 @@ void FilterCall<Filter>::filter_row(const In* const* rows, Out* out, const Scrat
   std::ptrdiff_t streamed = 0;
   for (std::ptrdiff_t first = 0; first < samples; first += turn) {
     const std::ptrdiff_t last = std::min(first + turn, samples);
+    // The memory is asked for what the next row will need, while there is arithmetic to do.
+    for (std::ptrdiff_t i = first; i < last; i += detail::alignment / sizeof(In)) {
+      hwy::Prefetch(rows[filter.radius_y() + 1] + i);
+    }
     filter.vertical(rows, line, plane, first, last - first);
     if (first == 0) extend(-radius);
     if (last == samples) extend(width);
