@@ -63,10 +63,17 @@
         ctx.moveTo(px, area.top);
         ctx.lineTo(px, area.bottom);
         ctx.stroke();
-        ctx.translate(px - 4, chart.options.plugins.marks.top ? area.top + 4 : area.bottom - 6);
+        // Named where the curves' ends leave most room.
+        const ends = chart.getSortedVisibleDatasetMetas().filter((meta) => meta.data.length).map((meta) => meta.data[meta.data.length - 1].y);
+        const half = ctx.measureText(words).width / 2;
+        const room = (middle) => Math.min(...ends.map((end) => Math.abs(end - middle)));
+        let middle = area.bottom - half - 6;
+        for (const other of [area.top + half + 6, (area.top + area.bottom) / 2])
+          if (room(middle) < half + 12 && room(other) > room(middle)) middle = other;
+        ctx.translate(px - 4, middle);
         ctx.rotate(-Math.PI / 2);
         ctx.fillStyle = color("--soft");
-        ctx.textAlign = chart.options.plugins.marks.top ? "right" : "left";
+        ctx.textAlign = "center";
         ctx.fillText(words, 0, 0);
         ctx.setTransform(chart.currentDevicePixelRatio, 0, 0, chart.currentDevicePixelRatio, 0, 0);
       }
@@ -146,7 +153,7 @@
         });
       const unit = unitOf(Math.min(...c.curves.flatMap((k) => k.points.map((p) => p[2]))));
       return {
-        items, log: true, floor: 0, least: [], most: [], skip: (i) => i.guide, top: true, unit,
+        items, log: true, floor: 0, least: [], most: [], skip: (i) => i.guide, unit,
         ticks: (low, high, log) => roundValues(low / unit[1], high / unit[1], log).map((v) => v * unit[1]),
         format: (v) => `${Number((v / unit[1]).toPrecision(4))} ${unit[0]}`,
       };
@@ -252,7 +259,7 @@
     const yLabels = new Map(yTicks.map((v) => [ty(v), what.format(v)]));
     Object.assign(fix("y", [...yLabels.keys()]), { min: ty(yLow), max: ty(yHigh) });
     options.scales.y.ticks.callback = (value) => yLabels.get(value) ?? "";
-    options.plugins.marks = { lines: data.limits.map(([at, words]) => [tx(at), words]), top: what.top };
+    options.plugins.marks = { lines: data.limits.map(([at, words]) => [tx(at), words]) };
     options.plugins.tooltip = {
       filter: (item) => item.dataset.words !== undefined,
       callbacks: {
