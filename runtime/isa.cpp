@@ -24,7 +24,7 @@ constexpr IsaEntry isas[] = {
     {Isa::baseline, "baseline", true, true},
     {Isa::sse4, "sse4", (HWY_TARGETS & HWY_SSE4) != 0, true},
     {Isa::avx2, "avx2", (HWY_TARGETS & HWY_AVX2) != 0, true},
-    {Isa::avx512, "avx512", (HWY_TARGETS & HWY_AVX3) != 0, false},
+    {Isa::avx512, "avx512", (HWY_TARGETS & HWY_AVX3) != 0, true},
     {Isa::neon, "neon", (HWY_TARGETS & HWY_NEON) != 0, false},
 };
 
