@@ -163,7 +163,9 @@ TEST(Child, PreparesAndSamplesOnEveryBackend) {
       const json prepared = child.ask(prepare(name, 5e6));
       ASSERT_EQ(prepared["ok"], true) << prepared;
       EXPECT_EQ(prepared["verified"], true);
-      EXPECT_EQ(prepared["threads_used"], threads) << backend;
+      // How many take part is up to the scheduler where the machine is busy; what is counted is tested below.
+      EXPECT_GE(prepared["threads_used"].get<int>(), 1) << backend;
+      EXPECT_LE(prepared["threads_used"].get<int>(), threads) << backend;
       EXPECT_GE(prepared["calls"].get<int>(), 1);
       EXPECT_GT(prepared["ns"].get<double>(), 0);
       EXPECT_EQ(prepared["hash"].get<std::string>().size(), 16U);
@@ -291,7 +293,16 @@ TEST(Child, TakesNoCpuTimeWhileItWaits) {
   }
 }
 
-// An engine whose threads spin for 50 ms after a call: the child must wait for them.
+// Two threads in every other call: the most counts, and the mean is said.
+TEST(Child, CountsTheThreadsThatTookPart) {
+  Child child({SPEEDWELL_FAKE_CHILD, "--serve", "--backend=turns", "--threads=2"});
+  EXPECT_EQ(child.ask(prepare(small))["threads_used"], 2);
+  const json taken = child.ask(sample(small, 1000));
+  EXPECT_EQ(taken["threads_used"], 2);
+  EXPECT_EQ(taken["threads_mean"], 1.5);
+}
+
+// An engine whose threads spin for a while after a call: the child must wait for them.
 TEST(Child, WaitsForThreadsThatSpin) {
   Child child({SPEEDWELL_FAKE_CHILD, "--serve", "--backend=busy"});
   ASSERT_EQ(child.ask(prepare(small, 1))["ok"], true);
@@ -303,6 +314,12 @@ TEST(Child, NoticesAKernelThatDoesNothing) {
   const json reply = child.ask(prepare(small));
   expect_refused(reply, "wrong result");
   EXPECT_EQ(reply["verified"], false);
+}
+
+TEST(Child, TakesNoEarlierOutputForANewOne) {
+  Child child({SPEEDWELL_FAKE_CHILD, "--serve", "--backend=lazy"});
+  ASSERT_EQ(child.ask(prepare(small, 1))["ok"], true);
+  expect_refused(child.ask(prepare(small, 1)), "wrong result");
 }
 
 TEST(Child, NoticesAKernelThatStopsComputing) {

@@ -71,7 +71,7 @@ std::int64_t calibration_spin_ns() {
 }
 
 void wait_until_idle() {
-  constexpr std::int64_t longest = 250'000'000;
+  constexpr std::int64_t longest = 1'000'000'000;
   constexpr timespec nap = {0, 200'000};
   const std::int64_t begin = wall_ns();
   while (another_thread_runs() && wall_ns() - begin < longest) ::nanosleep(&nap, nullptr);

@@ -20,7 +20,7 @@ Disturbance read_disturbance(const std::vector<int>& cpus);
 // The time of a fixed loop on this thread, about 0.1 ms.
 std::int64_t calibration_spin_ns();
 
-// Returns once no other thread of the process wants a CPU, or after a quarter of a second. libgomp spins for some
+// Returns once no other thread of the process wants a CPU, or after a second. libgomp spins for some
 // milliseconds, OpenBLAS about 25 ms, libomp 200 ms.
 void wait_until_idle();
 
