@@ -17,16 +17,17 @@ struct MatmulOptions {
 // order cost nothing. C must not overlap A or B, nor itself.
 //
 // Each element is one chain in ascending k, c = fma(alpha * a(i, k), b(k, j), c), begun from beta * c(i, j): the same
-// bits on every backend, thread count and instruction set that has fused multiply-add. alpha and beta are rounded to the
-// element type first, and so is alpha * a(i, k). beta = 0 never reads C, alpha = 0 never reads A or B.
+// bits on every backend, thread count and instruction set that has fused multiply-add. alpha and beta are rounded to
+// the element type first, and so is alpha * a(i, k). beta = 0 never reads C, alpha = 0 never reads A or B.
 //
-// Work O(m n k), memory O(blocks), none allocated once warm. Blocked and packed after Goto and van de Geijn, "Anatomy of
-// High-Performance Matrix Multiplication" (ACM TOMS 34, 2008), with the register tiles of Van Zee and van de Geijn,
+// Work O(m n k), memory O(blocks), none allocated once warm. Blocked and packed after Goto and van de Geijn, "Anatomy
+// of High-Performance Matrix Multiplication" (ACM TOMS 34, 2008), with the register tiles of Van Zee and van de Geijn,
 // "BLIS: A Framework for Rapidly Instantiating BLAS Functionality" (ACM TOMS 41, 2015).
 //
 // Throws InvalidArgument, with C untouched, on shapes that don't match, overlap, null data with a non-empty size,
 // negative or overflowing sizes, or a backend or thread count that can't be had.
-void matmul(MatrixView<const float> a, MatrixView<const float> b, MatrixView<float> c, const MatmulOptions& options = {});
+void matmul(MatrixView<const float> a, MatrixView<const float> b, MatrixView<float> c,
+            const MatmulOptions& options = {});
 void matmul(MatrixView<const double> a, MatrixView<const double> b, MatrixView<double> c,
             const MatmulOptions& options = {});
 

@@ -48,7 +48,7 @@ concept OpenCvLike = requires(M& matrix) {
   { matrix.cols } -> std::convertible_to<int>;
   { matrix.channels() } -> std::integral;
   { matrix.depth() } -> std::integral;
-  { static_cast<std::size_t>(matrix.step) };
+  {static_cast<std::size_t>(matrix.step)};
 };
 
 // OpenCV's number for an element type (CV_8U, CV_16U, CV_16S, CV_32F, CV_64F), -1 for any other.
@@ -89,12 +89,11 @@ struct MatrixView {
         col_stride(detail::to_index(col_stride, "the column stride")) {}
 
   template <class U>
-    requires(!std::same_as<U, T> && detail::PointsTo<U, T>)
-  constexpr MatrixView(MatrixView<U> other)
+  requires(!std::same_as<U, T> && detail::PointsTo<U, T>) constexpr MatrixView(MatrixView<U> other)
       : MatrixView(other.data, other.rows, other.cols, other.row_stride, other.col_stride) {}
 
   template <class M>
-    requires detail::EigenLike<M, T>
+  requires detail::EigenLike<M, T>
   constexpr MatrixView(M&& matrix)
       : MatrixView(matrix.data(), matrix.rows(), matrix.cols(), matrix.rowStride(), matrix.colStride()) {}
 
@@ -102,8 +101,8 @@ struct MatrixView {
 };
 
 template <class M>
-  requires detail::EigenLike<M, std::remove_reference_t<decltype(*std::declval<M&>().data())>>
-MatrixView(M&&) -> MatrixView<std::remove_reference_t<decltype(*std::declval<M&>().data())>>;
+requires detail::EigenLike<M, std::remove_reference_t<decltype(*std::declval<M&>().data())>> MatrixView(M&&)
+->MatrixView<std::remove_reference_t<decltype(*std::declval<M&>().data())>>;
 
 // The transpose of `matrix`, without moving an element. Takes a view or whatever converts to one.
 template <class M>
@@ -158,13 +157,11 @@ struct ImageView {
         row_stride(detail::to_index(row_stride, "the row stride")) {}
 
   template <class U>
-    requires(!std::same_as<U, T> && detail::PointsTo<U, T>)
-  constexpr ImageView(ImageView<U> other)
+  requires(!std::same_as<U, T> && detail::PointsTo<U, T>) constexpr ImageView(ImageView<U> other)
       : ImageView(other.data, other.width, other.height, other.channels, other.row_stride) {}
 
   template <class M>
-    requires detail::OpenCvLike<M>
-  ImageView(M&& matrix) : ImageView(from_opencv(matrix)) {}
+  requires detail::OpenCvLike<M> ImageView(M&& matrix) : ImageView(from_opencv(matrix)) {}
 
   constexpr T* row(std::ptrdiff_t y) const { return data + y * row_stride; }
   constexpr T& operator()(std::ptrdiff_t x, std::ptrdiff_t y, std::ptrdiff_t channel = 0) const {
