@@ -34,7 +34,6 @@ tests   libgtest-dev            header:gtest/gtest.h
 tests   libgmock-dev            header:gmock/gmock.h
 tests   make                    command:make
 ci      clang                   command:clang++
-ci      clang-tidy              command:clang-tidy
 ci      libclang-rt-dev         file:/nowhere
 ci      libomp-dev              file:/nowhere
 ci?     clang-format-14         command:clang-format-14
