@@ -22,6 +22,12 @@ class Workload {
   // One call of the kernel.
   virtual void run(const Backend& backend) = 0;
 
+  // Whether reset() must come before each call: of a kernel that works in place, on input that a call uses up.
+  virtual bool needs_reset() const { return false; }
+
+  // Makes the input what it was. Untimed, and so are the calls then timed one by one.
+  virtual void reset() {}
+
   // Distinct threads that did some of the last run()'s work.
   virtual int threads_used() const = 0;
 
@@ -50,12 +56,22 @@ struct Case {
   std::string precision;  // "f32", "f64" or "u8"
   bool quick = false;     // in the quick suite
 
+  // The part of the work, 0 to 1, that falls to the busiest of so many threads, where the case divides it evenly by
+  // count and unevenly by cost: no model can then be faster than that part takes. Empty: the division is even.
+  std::function<double(int threads)> largest_share{};
+
   // Allocates, and fills with `threads` threads, each on a CPU of its own, so that on a machine with several memories
   // the pages lie near the threads that will use them. The values don't depend on `threads`. Throws std::bad_alloc.
   std::function<std::unique_ptr<Workload>(int threads)> make;
 
   std::string name() const;  // kernel/variant/size
 };
+
+// Cases of a few microseconds of work, where going parallel loses, stand together under this name.
+inline constexpr std::string_view tiny_kernel = "tiny";
+
+// The case as one of them: triad/f32/4096 becomes tiny/triad_f32/4096.
+Case tiny(Case of);
 
 // Every case, in the order to list them. The same list in every process on this machine.
 const std::vector<Case>& cases();

@@ -119,6 +119,11 @@ class Session {
         return skip(state, "wrong result: " + wrong);
       int used = 0;
       for (auto unused : state) {
+        if (workload_->needs_reset()) {
+          state.PauseTiming();
+          workload_->reset();
+          state.ResumeTiming();
+        }
         workload_->run(backend);
         used = std::max(used, workload_->threads_used());
       }
@@ -146,6 +151,7 @@ class Session {
       which_ = cell.which;
     }
     workload_->spoil(0, 1);
+    if (workload_->needs_reset()) workload_->reset();
     workload_->run(backend);
     std::string wrong = workload_->verify();
     if (wrong.empty()) verified_ = cell.name();

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string_view>
 
 #include <speedwell/view.hpp>
@@ -32,6 +33,8 @@ void check_matrix(std::string_view function, std::string_view name, const void* 
                   std::ptrdiff_t rows, std::ptrdiff_t cols, std::ptrdiff_t row_stride, std::ptrdiff_t col_stride);
 void check_image(std::string_view function, std::string_view name, const void* data, std::size_t element,
                  std::ptrdiff_t width, std::ptrdiff_t height, std::ptrdiff_t channels, std::ptrdiff_t row_stride);
+void check_span(std::string_view function, std::string_view name, const void* data, std::size_t element,
+                std::size_t count);
 void check_output(std::string_view function, std::string_view name, const Lattice& output);
 void check_apart(std::string_view function, std::string_view output_name, const Lattice& output,
                  std::string_view input_name, const Lattice& input);
@@ -51,6 +54,13 @@ Lattice lattice(ImageView<T> view) {
   return {view.data, view.height, 1, view.row_stride * size, 0, view.width * view.channels * size};
 }
 
+// A span that passed check_span: one long element.
+template <class T>
+Lattice lattice(std::span<T> span) {
+  if (span.empty()) return {};
+  return {span.data(), 1, 1, 0, 0, static_cast<std::ptrdiff_t>(span.size_bytes())};
+}
+
 // A view that the kernel reads or writes: data not null unless it is empty, no negative size, no extent that overflows.
 template <class T>
 void check_matrix(std::string_view function, std::string_view name, MatrixView<T> view) {
@@ -60,6 +70,11 @@ void check_matrix(std::string_view function, std::string_view name, MatrixView<T
 template <class T>
 void check_image(std::string_view function, std::string_view name, ImageView<T> view) {
   check_image(function, name, view.data, sizeof(T), view.width, view.height, view.channels, view.row_stride);
+}
+
+template <class T>
+void check_span(std::string_view function, std::string_view name, std::span<T> span) {
+  check_span(function, name, span.data(), sizeof(T), span.size());
 }
 
 // A checked view that the kernel writes: no element twice.

@@ -1,21 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-// The list of cases. A new kernel adds one line here.
+// The list of cases.
 #include <algorithm>
 #include <bit>
 #include <iterator>
 
 #include "bench/case.hpp"
 #include "bench/cases/ceiling_case.hpp"
-#include "bench/cases/image_filter_case.hpp"
-#include "bench/cases/matmul_case.hpp"
+#include "bench/cases/kernel_cases.hpp"
 
 namespace speedwell::bench {
 
 const std::vector<Case>& cases() {
   static const std::vector<Case> all = [] {
     std::vector<Case> list;
-    for (const auto& of_kernel : {matmul_cases(), image_filter_cases(), ceiling_cases()}) {
-      list.insert(list.end(), of_kernel.begin(), of_kernel.end());
+    auto kernels = kernel_cases();
+    kernels.push_back(ceiling_cases());
+    // Tiny ones come after all others, as a group.
+    for (const bool tiny : {false, true}) {
+      for (const auto& of_kernel : kernels) {
+        std::copy_if(of_kernel.begin(), of_kernel.end(), std::back_inserter(list),
+                     [tiny](const Case& each) { return (each.kernel == tiny_kernel) == tiny; });
+      }
     }
     return list;
   }();
@@ -29,6 +34,12 @@ const Case* find_case(std::string_view name) {
 }
 
 std::string Case::name() const { return kernel + "/" + variant + "/" + size; }
+
+Case tiny(Case of) {
+  of.variant = of.kernel + "_" + of.variant;
+  of.kernel = tiny_kernel;
+  return of;
+}
 
 bool runs_on(const Case& which, std::string_view backend) {
   const auto built = backend_names();

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <limits>
 #include <speedwell/error.hpp>
-#include <speedwell/machine.hpp>
 #include <string>
 #include <utility>
 
@@ -15,6 +14,7 @@
 #include "kernels/image_filter/median_blur_tile.hpp"
 #include "kernels/image_filter/sobel_tile.hpp"
 #include "kernels/image_filter/strip_pass.hpp"
+#include "runtime/caches.hpp"
 #include "runtime/checks.hpp"
 
 namespace speedwell {
@@ -166,21 +166,13 @@ T saturated(double value) {
   return static_cast<T>(std::numeric_limits<T>::is_integer ? std::round(clamped) : clamped);
 }
 
-// The size of the cache of a level, 0 if there is none.
-std::size_t cache_bytes(int level) {
-  for (const Cache& cache : machine().caches) {
-    if (cache.level == level) return cache.bytes;
-  }
-  return 0;
-}
-
 // How many strips to cut the rows into. A strip's rows of source and result fill half of the second-level cache, so
 // that the rows it shares with the next strip are still there when the same thread goes on; and each thread has at
 // least four strips, so that one that is held up loses a quarter of its share to the others.
 std::ptrdiff_t strip_count(std::ptrdiff_t rows, std::size_t row_bytes, int threads) {
   constexpr std::ptrdiff_t least_per_thread = 4;
   constexpr std::size_t least_l2 = 256 * 1024;  // what small cores have had for many years, where it isn't known
-  const std::size_t l2 = std::max(cache_bytes(2), least_l2);
+  const std::size_t l2 = std::max(runtime::cache_bytes(2), least_l2);
   const auto strip_rows = std::max<std::ptrdiff_t>(1, static_cast<std::ptrdiff_t>(l2 / 2 / row_bytes));
   const std::ptrdiff_t per_thread = std::max(least_per_thread, rows / strip_rows / threads + 1);
   return std::min(rows, per_thread * threads);
@@ -188,8 +180,7 @@ std::ptrdiff_t strip_count(std::ptrdiff_t rows, std::size_t row_bytes, int threa
 
 // The copy that goes past the caches if source and result, `bytes` together, don't fit in the last one; else nullptr.
 StreamRow stream_row_for(double bytes) {
-  const std::size_t last = std::max(cache_bytes(3), cache_bytes(2));
-  return last > 0 && bytes > static_cast<double>(last) ? stream_row_tile() : nullptr;
+  return runtime::beyond_caches(bytes) ? stream_row_tile() : nullptr;
 }
 
 // Everything but the filter's own options has to be checked before.
