@@ -28,7 +28,7 @@ bench   libfmt-dev              header:fmt/format.h
 bench   libpng-dev              header:png.h
 bench   gnuplot-nox             command:gnuplot
 bench   libjs-chart.js          file:/usr/share/javascript/chart.js/chart.min.js
-peers?  libopenblas-dev         header:cblas.h
+peers?  libopenblas-dev         header:openblas*/cblas.h
 peers?  libopencv-imgproc-dev   header:opencv4/opencv2/imgproc.hpp
 tests   libgtest-dev            header:gtest/gtest.h
 tests   libgmock-dev            header:gmock/gmock.h

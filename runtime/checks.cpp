@@ -257,7 +257,8 @@ void check_image(std::string_view function, std::string_view name, const void* d
 void check_span(std::string_view function, std::string_view name, const void* data, std::size_t element,
                 std::size_t count) {
   if (count == 0) return;
-  if (data == nullptr) reject(function, name, "has " + std::to_string(count) + " elements and null data, expected data");
+  if (data == nullptr)
+    reject(function, name, "has " + std::to_string(count) + " elements and null data, expected data");
   std::size_t bytes;
   if (__builtin_mul_overflow(count, element, &bytes) || bytes > PTRDIFF_MAX ||
       bytes > UINTPTR_MAX - reinterpret_cast<std::uintptr_t>(data)) {

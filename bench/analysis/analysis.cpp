@@ -87,6 +87,8 @@ Measured measured_cells(const Journal& journal) {
                 .peer = member_of(each, "peer") == json(true),
                 .flops = number_in(each, "flops"),
                 .bytes = number_in(each, "bytes")};
+      if (each.contains("written_bytes")) cell.written_bytes = number_in(each, "written_bytes");
+      if (each.contains("largest_share")) cell.largest_share = number_in(each, "largest_share");
       if (cell.name.empty() || cell.case_name.empty() || cell.backend.empty() || cell.threads < 1 ||
           cell.threads > most_threads)
         continue;
@@ -160,7 +162,7 @@ Point point_of(const Cell& cell) {
 }
 
 // Ceilings bound a call from below: the time that its arithmetic takes at the peak, and its compulsory traffic at the
-// triad's bandwidth. The roof is whichever takes longer.
+// bandwidth of the most similar stream. The roof is whichever takes longer.
 void set_roof(Point& point, const CaseStudy& study, const Setting& setting) {
   const auto found = setting.ceilings.find(point.threads);
   if (found == setting.ceilings.end()) return;
@@ -180,14 +182,34 @@ void set_roof(Point& point, const CaseStudy& study, const Setting& setting) {
   // Within the caches only the peak is left, and it bounds what works in registers, as matrix products do; a filter
   // is held by cache bandwidth, which isn't measured.
   if (!streams && study.kernel != "matmul") return;
-  if (streams && !ceiling.triad) return;
+  const std::optional<double> bandwidth = study.bandwidth(ceiling).bytes_per_s;
+  if (streams && !bandwidth) return;
   if (has_peak && study.flops > 0 && peak <= 0) return;
 
   const double compute_s = peak > 0 ? study.flops / peak : 0;
-  const double memory_s = streams ? study.bytes / *ceiling.triad : 0;
+  const double memory_s = streams ? study.bytes / *bandwidth : 0;
   if (compute_s <= 0 && memory_s <= 0) return;
   point.bound = compute_s >= memory_s ? Bound::compute : Bound::memory;
   point.percent_of_roof = 100 * std::max(compute_s, memory_s) * 1e9 / point.median_ns;
+}
+
+// What holds a parallel point that no ceiling does. Needs its speedup.
+void set_parallel_bound(Point& point, const CaseStudy& study, const Setting& setting) {
+  if (point.threads < 2 || !point.speedup) return;
+  // A division whose busiest thread has a share s of the work can't be faster than s of the sequential time.
+  constexpr double uneven = 1.1, near_cap = 0.85;
+  if (point.cell->largest_share && *point.cell->largest_share * point.threads > uneven) {
+    const double cap = 1 / *point.cell->largest_share;
+    if (point.speedup->value > near_cap * cap && (point.bound == Bound::unknown || point.percent_of_roof < 80)) {
+      point.bound = Bound::imbalance;
+      point.percent_of_roof = 100 * point.speedup->value / cap;
+      return;
+    }
+  }
+  if (study.sequential->median_ns < too_short_ns && point.speedup->below_one(setting.noise())) {
+    point.bound = Bound::overhead;
+    point.percent_of_roof.reset();
+  }
 }
 
 Setting setting_of(const Journal& journal, const Measured& measured) {
@@ -228,6 +250,8 @@ Setting setting_of(const Journal& journal, const Measured& measured) {
     };
     if (cell->case_name.starts_with("ceiling/fma_f32/")) raise(ceiling.fma_f32, cell->flops);
     if (cell->case_name.starts_with("ceiling/fma_f64/")) raise(ceiling.fma_f64, cell->flops);
+    if (cell->case_name.starts_with("ceiling/load/")) raise(ceiling.load, cell->bytes);
+    if (cell->case_name.starts_with("ceiling/copy/")) raise(ceiling.copy, cell->bytes);
     if (cell->case_name.starts_with("ceiling/triad/")) raise(ceiling.triad, cell->bytes);
   }
   return setting;
@@ -335,6 +359,7 @@ CaseStudy study_of(const std::string& name, const std::vector<const Cell*>& cell
   for (const Cell* cell : cells) {
     if (cell->flops > 0) study.flops = cell->flops;
     if (cell->bytes > 0) study.bytes = cell->bytes;
+    if (cell->written_bytes) study.written_bytes = cell->written_bytes;
     if (!cell->precision.empty()) study.precision = cell->precision;
     study.rejected += cell->rejected;
     if (cell->failure) study.failed.push_back(cell);
@@ -361,6 +386,7 @@ CaseStudy study_of(const std::string& name, const std::vector<const Cell*>& cell
     if (!study.sequential) return;
     const Ratio speedup = compare(*study.sequential->cell, *point.cell);
     if (speedup.rounds > 0) point.speedup = speedup;
+    set_parallel_bound(point, study, setting);
   };
   if (study.sequential) complete(*study.sequential);
   for (Peer& peer : study.peers) complete(peer.point);
@@ -398,7 +424,7 @@ json to_json(const Point& point, const CaseStudy& study) {
   for (const auto& [round, values] : point.cell->rounds) {
     for (const double ns : values) rounds.push_back({round, ns});
   }
-  static constexpr const char* bounds[] = {nullptr, "compute", "memory"};
+  static constexpr const char* bounds[] = {nullptr, "compute", "memory", "imbalance", "overhead"};
   const char* bound = bounds[static_cast<int>(point.bound)];
   return {{"threads", point.threads},
           {"samples", point.samples},
@@ -504,6 +530,8 @@ json to_json(const CaseStudy& study, const Setting& setting) {
           {"precision", study.precision},
           {"flops", study.flops},
           {"bytes", study.bytes},
+          {"bytes_with_write_allocate",
+           known(study.written_bytes ? std::optional(study.bytes + *study.written_bytes) : std::nullopt)},
           {"intensity", study.flops > 0 && study.bytes > 0 ? json(study.flops / study.bytes) : json(nullptr)},
           {"sequential", study.sequential ? to_json(*study.sequential, study) : json(nullptr)},
           {"curves", std::move(curves)},
@@ -534,6 +562,14 @@ int CaseStudy::largest_count() const {
   int largest = 1;
   for (const Curve& curve : curves) largest = std::max(largest, curve.points.back().threads);
   return largest;
+}
+
+Bandwidth CaseStudy::bandwidth(const Ceiling& ceiling) const {
+  // A load writes nothing, a triad a third of its traffic, a copy a half. Runs of older versions don't say.
+  const double written = written_bytes && bytes > 0 ? *written_bytes / bytes : 1.0 / 3;
+  if (written < 1.0 / 6 && ceiling.load) return {"load", ceiling.load};
+  if (written > 5.0 / 12 && ceiling.copy) return {"copy", ceiling.copy};
+  return {"triad", ceiling.triad};
 }
 
 Ratio compare(const Cell& numerator, const Cell& denominator) {
@@ -573,6 +609,8 @@ json analyse(const Journal& journal) {
     ceilings.push_back({{"threads", threads},
                         {"fma_f32_flops_per_s", known(ceiling.fma_f32)},
                         {"fma_f64_flops_per_s", known(ceiling.fma_f64)},
+                        {"load_bytes_per_s", known(ceiling.load)},
+                        {"copy_bytes_per_s", known(ceiling.copy)},
                         {"triad_bytes_per_s", known(ceiling.triad)}});
   }
   return {{"schema", 1},

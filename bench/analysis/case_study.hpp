@@ -24,6 +24,8 @@ struct Cell {
   bool peer = false;
   double flops = 0;
   double bytes = 0;
+  std::optional<double> written_bytes{};        // of those
+  std::optional<double> largest_share{};        // of the work, for the busiest thread of an uneven division
   std::map<int, std::vector<double>> rounds{};  // ns of one call; a round holds one sample, more only after a resume
   double shortest_ns = 0;                       // of a whole sample, all its calls together; 0: unknown
   double steal_ticks = 0;
@@ -48,7 +50,9 @@ struct Ratio {
 };
 Ratio compare(const Cell& numerator, const Cell& denominator);
 
-enum class Bound { unknown, compute, memory };
+// What holds a point: a ceiling of the hardware, the share of the thread that has most to do, or what it costs to get
+// threads going.
+enum class Bound { unknown, compute, memory, imbalance, overhead };
 
 struct Point {
   const Cell* cell = nullptr;
@@ -91,7 +95,15 @@ struct Peer {
 struct Ceiling {
   std::optional<double> fma_f32{};
   std::optional<double> fma_f64{};
+  std::optional<double> load{};
+  std::optional<double> copy{};
   std::optional<double> triad{};
+};
+
+// The bandwidth that a case's traffic is held against: that of the stream with the nearest share of writes.
+struct Bandwidth {
+  const char* of = "triad";
+  std::optional<double> bytes_per_s{};
 };
 
 struct Cache {
@@ -114,6 +126,7 @@ struct CaseStudy {
   std::string name{}, kernel{}, variant{}, size{}, precision{};
   double flops = 0;
   double bytes = 0;
+  std::optional<double> written_bytes{};
   std::optional<Point> sequential{};
   std::vector<Curve> curves{};
   std::optional<Choice> best{};
@@ -127,7 +140,11 @@ struct CaseStudy {
   std::vector<const Cell*> failed{};
 
   int largest_count() const;
+  Bandwidth bandwidth(const Ceiling& ceiling) const;
 };
+
+// Below this a call is too short for a fork-join, which costs some microseconds on every model.
+inline constexpr double too_short_ns = 50e3;
 
 // One sentence that an expert would sign, with its evidence.
 std::string verdict(const CaseStudy& study, const Setting& setting);

@@ -17,9 +17,6 @@ namespace {
 // From here on a ceiling is what holds the case: what is left is edges and start-up.
 constexpr double near_roof_percent = 80;
 
-// A fork-join costs some microseconds on every model; a call this short can't earn it back.
-constexpr double too_short_ns = 50e3;
-
 // Below this a curve is not worth a reason for what it loses.
 constexpr double good_efficiency = 0.90;
 
@@ -50,16 +47,24 @@ std::string join(const std::vector<std::string>& clauses) {
 std::optional<double> ceiling_of(const CaseStudy& study, const Setting& setting, Bound bound, int threads) {
   const auto found = setting.ceilings.find(threads);
   if (found == setting.ceilings.end()) return std::nullopt;
-  if (bound == Bound::memory) return found->second.triad;
+  if (bound == Bound::memory) return study.bandwidth(found->second).bytes_per_s;
   return study.precision == "f64" ? found->second.fma_f64 : found->second.fma_f32;
 }
 
 // "memory-bound at 92 % of the measured triad bandwidth"; empty: no ceiling is near.
 std::string roof_clause(const CaseStudy& study, const Setting& setting, const Point& point) {
   if (!point.percent_of_roof || *point.percent_of_roof < near_roof_percent) return {};
+  if (point.bound == Bound::imbalance) {
+    const double share = *point.cell->largest_share;
+    return fmt::format(
+        "held by imbalance: the busiest of {} equal shares has {:.0f} % of the work, which caps the speedup at {}×",
+        point.threads, 100 * share, number(1 / share));
+  }
   const bool memory = point.bound == Bound::memory;
+  const auto ceiling = setting.ceilings.find(point.threads);
+  const std::string stream = ceiling == setting.ceilings.end() ? "triad" : study.bandwidth(ceiling->second).of;
   std::string text = fmt::format("{}-bound at {:.0f} % of the measured {}", memory ? "memory" : "compute",
-                                 *point.percent_of_roof, memory ? "triad bandwidth" : "FMA peak");
+                                 *point.percent_of_roof, memory ? stream + " bandwidth" : "FMA peak");
   const std::optional<double> one = ceiling_of(study, setting, point.bound, 1);
   const std::optional<double> here = ceiling_of(study, setting, point.bound, point.threads);
   if (point.threads > 1 && one && here && *here / *one < good_efficiency * point.threads) {
@@ -143,7 +148,7 @@ std::string gaining_clause(const CaseStudy& study, const Setting& setting) {
     if (elsewhere(choice)) text += fmt::format(" ({} on {})", model_of(choice), choice.point->threads);
   }
   const std::string roof = roof_clause(study, setting, last);
-  std::string why = !roof.empty() ? "still " + roof : law_clause(curve, last);
+  std::string why = roof.empty() ? law_clause(curve, last) : (last.bound == Bound::imbalance ? "" : "still ") + roof;
   if (why.empty()) why = efficiency_clause(last, setting);
   return join({text, next_clause(study, setting), why, limit_clause(study.largest_count(), setting)});
 }
@@ -209,7 +214,9 @@ std::string one_core_clause(const CaseStudy& study, const Setting& setting) {
   const bool slower = point->speedup->below_one(setting.noise());
   std::string why;
   if (slower && sequential.median_ns < too_short_ns) {
-    why = fmt::format("the call takes {}, too short for a fork-join", duration(sequential.median_ns));
+    why = fmt::format("held by overhead: the call takes {}, too short for a fork-join, which adds {} to its share",
+                      duration(sequential.median_ns),
+                      duration(std::max(0.0, point->median_ns - sequential.median_ns / point->threads)));
   } else if (sequential.bound == Bound::memory && !roof.empty()) {
     why = "one core is already " + roof;
   }

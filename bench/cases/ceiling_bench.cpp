@@ -7,6 +7,7 @@
 #include <fstream>
 #include <limits>
 #include <string>
+#include <utility>
 #include <variant>
 
 #include <speedwell/machine.hpp>
@@ -124,42 +125,63 @@ class Chains final : public Workload {
   int used_ = 0;
 };
 
-class Triad final : public Workload {
+// What streams through memory: reads alone, as many writes, or half as many.
+enum class Stream { load, copy, triad };
+
+// Arrays that a call reads or writes.
+constexpr std::ptrdiff_t arrays_of(Stream kind) { return static_cast<std::ptrdiff_t>(kind) + 1; }
+
+class Streams final : public Workload {
  public:
-  Triad(std::ptrdiff_t count, int threads)
-      : tile_(ceiling_tile(double())), count_(count), a_(count), b_(count), c_(count) {
+  Streams(Stream kind, std::ptrdiff_t count, int threads)
+      : kind_(kind),
+        tile_(ceiling_tile(double())),
+        count_(count),
+        a_(kind == Stream::load ? std::ptrdiff_t{speedwell::max_threads} : count),
+        b_(count),
+        c_(kind == Stream::triad ? count : 0) {
+    std::fill(a_.data(), a_.data() + (kind == Stream::load ? std::ptrdiff_t{speedwell::max_threads} : 0), unwritten);
     in_shares(threads, count, [this](std::ptrdiff_t first, std::ptrdiff_t last) {
       for (std::ptrdiff_t i = first; i < last; ++i) {
-        a_.data()[i] = -1;
+        if (kind_ != Stream::load) a_.data()[i] = unwritten;
         b_.data()[i] = b(i);
-        c_.data()[i] = c(i);
+        if (kind_ == Stream::triad) c_.data()[i] = c(i);
       }
     });
   }
 
   void run(const Backend& backend) override {
-    const int threads = threads_of(backend);
-    used_ = on_each_thread(threads, [this, threads](std::ptrdiff_t share) {
-      const std::ptrdiff_t first = count_ * share / threads, last = count_ * (share + 1) / threads;
-      tile_.triad(a_.data() + first, b_.data() + first, c_.data() + first, factor,
-                  static_cast<std::size_t>(last - first));
+    shares_ = threads_of(backend);
+    used_ = on_each_thread(shares_, [this](std::ptrdiff_t share) {
+      const std::ptrdiff_t first = begin(share), count = begin(share + 1) - first;
+      double* const a = a_.data() + first;
+      const double* const b = b_.data() + first;
+      const auto elements = static_cast<std::size_t>(count);
+      if (kind_ == Stream::load) a_.data()[share] = tile_.load(b, elements);
+      if (kind_ == Stream::copy) tile_.copy(a, b, elements);
+      if (kind_ == Stream::triad) tile_.triad(a, b, c_.data() + first, factor, elements);
     });
   }
 
   int threads_used() const override { return used_; }
 
   void spoil(std::size_t first, std::size_t step) override {
-    for (std::size_t i = first; i < a_.size(); i += step) a_.data()[i] = -1;
+    for (std::size_t i = first; i < a_.size(); i += step) a_.data()[i] = unwritten;
   }
 
-  // Small integers: every element is exact.
+  // Small integers: every element and every sum is exact.
   std::string verify() const override {
-    for (std::ptrdiff_t i = 0; i < count_; ++i) {
-      const double expected = b(i) + factor * c(i);
-      if (a_.data()[i] != expected) {
-        return "element " + std::to_string(i) + " is " + std::to_string(a_.data()[i]) + ", expected " +
-               std::to_string(expected);
+    if (kind_ == Stream::load) {
+      for (std::ptrdiff_t share = 0; share < shares_; ++share) {
+        double expected = 0;
+        for (std::ptrdiff_t i = begin(share); i < begin(share + 1); ++i) expected += b(i);
+        if (a_.data()[share] != expected) return wrong("sum", share, expected);
       }
+      return {};
+    }
+    for (std::ptrdiff_t i = 0; i < count_; ++i) {
+      const double expected = b(i) + (kind_ == Stream::triad ? factor * c(i) : 0);
+      if (a_.data()[i] != expected) return wrong("element", i, expected);
     }
     return {};
   }
@@ -170,12 +192,26 @@ class Triad final : public Workload {
 
  private:
   static constexpr double factor = 3;
+  static constexpr double unwritten = -1;
   static double b(std::ptrdiff_t i) { return static_cast<double>(i & 1023); }
   static double c(std::ptrdiff_t i) { return static_cast<double>((i >> 3) & 511); }
 
+  // Shares begin on cache lines.
+  std::ptrdiff_t begin(std::ptrdiff_t share) const {
+    constexpr std::ptrdiff_t line = 64 / sizeof(double);
+    return share == shares_ ? count_ : count_ / line * share / shares_ * line;
+  }
+
+  std::string wrong(const char* what, std::ptrdiff_t i, double expected) const {
+    return std::string(what) + " " + std::to_string(i) + " is " + std::to_string(a_.data()[i]) + ", expected " +
+           std::to_string(expected);
+  }
+
+  Stream kind_;
   const CeilingTile<double>& tile_;
   std::ptrdiff_t count_;
   Buffer<double> a_, b_, c_;
+  int shares_ = 1;
   int used_ = 0;
 };
 
@@ -187,10 +223,10 @@ double memory_total() {
   return kilobytes * 1024;
 }
 
-// Elements of an array: four times all the last-level cache that the allowed cores have, so that none of it survives
-// until the next call; at least 32 MiB, for machines that don't tell; at most a 32nd of the memory, because each thread
-// count's child has three such arrays.
-std::ptrdiff_t triad_elements() {
+// Elements that a call reads and writes: four times all the last-level cache that the allowed cores have, so that none
+// of it survives until the next call; at least 96 MiB, for machines that don't tell; at most a 32nd of the memory,
+// because each thread count's child holds three such calls.
+std::ptrdiff_t stream_elements() {
   const Machine& machine = speedwell::machine();
   double cache = 0;
   if (!machine.caches.empty()) {
@@ -198,7 +234,7 @@ std::ptrdiff_t triad_elements() {
     const double cores = static_cast<double>(machine.core_cpus.size());
     cache = static_cast<double>(last.bytes) * std::ceil(cores / std::max(1, last.sharing_cores));
   }
-  const double least = 32 << 20;
+  const double least = 96 << 20;
   const double bytes = std::max(least, std::min(4 * cache, memory_total() / 32));
   return static_cast<std::ptrdiff_t>(bytes / sizeof(double));
 }
@@ -219,18 +255,26 @@ Case fma_case(const char* type) {
 }  // namespace
 
 std::vector<Case> ceiling_cases() {
-  const std::ptrdiff_t elements = triad_elements();
-  return {fma_case<float>("f32"), fma_case<double>("f64"),
-          Case{.kernel = "ceiling",
-               .variant = "triad",
-               .size = "memory",
-               .flops = 2.0 * static_cast<double>(elements),
-               // Counted bytes: two arrays read, one written. A cache that reads a line before it is written moves a
-               // third more.
-               .bytes = 3.0 * sizeof(double) * static_cast<double>(elements),
-               .precision = "f64",
-               .quick = true,
-               .make = [elements](int threads) { return std::make_unique<Triad>(elements, threads); }}};
+  std::vector<Case> cases = {fma_case<float>("f32"), fma_case<double>("f64")};
+  for (const auto& [variant, kind] :
+       {std::pair("load", Stream::load), {"copy", Stream::copy}, {"triad", Stream::triad}}) {
+    const std::ptrdiff_t count = stream_elements() / arrays_of(kind);
+    const auto n = static_cast<double>(count);
+    cases.push_back(
+        {.kernel = "ceiling",
+         .variant = variant,
+         .size = "memory",
+         .flops = kind == Stream::triad  ? 2 * n
+                  : kind == Stream::load ? n
+                                         : 0,
+         // Counted bytes. Nothing is read in order to be overwritten, as stores go past the caches.
+         .bytes = static_cast<double>(arrays_of(kind)) * sizeof(double) * n,
+         .written_bytes = kind == Stream::load ? 0 : sizeof(double) * n,
+         .precision = "f64",
+         .quick = true,
+         .make = [=, kind = kind](int threads) { return std::make_unique<Streams>(kind, count, threads); }});
+  }
+  return cases;
 }
 
 }  // namespace speedwell::bench

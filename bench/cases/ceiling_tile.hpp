@@ -22,7 +22,11 @@ struct CeilingTile {
   // `steps` steps on fma_chains chains of `lanes` elements each, in place.
   void (*chains)(T* x, std::size_t steps) = nullptr;
 
-  // a[i] = b[i] + factor * c[i]
+  // The sum of a, in any order.
+  T (*load)(const T* a, std::size_t count) = nullptr;
+
+  // a[i] = b[i], and a[i] = b[i] + factor * c[i], written past the caches. `a` begins on a cache line.
+  void (*copy)(T* a, const T* b, std::size_t count) = nullptr;
   void (*triad)(T* a, const T* b, const T* c, T factor, std::size_t count) = nullptr;
 };
 

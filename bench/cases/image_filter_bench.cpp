@@ -301,6 +301,7 @@ void add(std::vector<Case>& cases, const char* kernel, Filter filter, Variant va
         .size = std::to_string(size.width) + "x" + std::to_string(size.height),
         .flops = operations * samples,
         .bytes = samples * (sizeof(S) + sizeof(D)),  // read once, written once
+        .written_bytes = samples * sizeof(D),
         .precision = precision,
         .quick = size.width == quick_width,
         .make = [task](int threads) { return std::make_unique<Filtered<S, D>>(task, threads); },

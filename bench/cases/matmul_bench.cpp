@@ -178,6 +178,7 @@ void add(std::vector<Case>& cases, const char* type) {
         .size = std::to_string(size.m) + "x" + std::to_string(size.n) + "x" + std::to_string(size.k),
         .flops = 2 * m * n * k,                        // a multiplication and an addition a term
         .bytes = (m * k + k * n + m * n) * sizeof(T),  // beta = 0: C isn't read
+        .written_bytes = m * n * sizeof(T),
         .precision = type,
         .quick = std::same_as<T, float> ? size.quick_f32 : size.quick_f64,
         .make = [size](int threads) { return std::make_unique<Product<T>>(size.m, size.n, size.k, threads); },

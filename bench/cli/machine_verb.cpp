@@ -28,6 +28,8 @@ struct Column {
 };
 constexpr Column columns[] = {{"ceiling/fma_f32/registers", "fma_f32_flops_per_s", "FMA f32 GFLOP/s", false},
                               {"ceiling/fma_f64/registers", "fma_f64_flops_per_s", "FMA f64 GFLOP/s", false},
+                              {"ceiling/load/memory", "load_bytes_per_s", "load GB/s", true},
+                              {"ceiling/copy/memory", "copy_bytes_per_s", "copy GB/s", true},
                               {"ceiling/triad/memory", "triad_bytes_per_s", "triad GB/s", true}};
 
 // An odd number, so that the median is one of them; a ceiling is steady, so few are enough.
@@ -119,8 +121,8 @@ void print_ceilings(const json& ceilings) {
     fmt::print("\n");
   }
   fmt::print(
-      "Medians of {} samples, one process a row. Triad: bytes that the loop names, without the extra read of a\n"
-      "line that is written.\n",
+      "Medians of {} samples, one process a row. Bytes that the loops name; what they write goes past the caches,\n"
+      "so no line is read in order to be overwritten.\n",
       samples_each);
 }
 

@@ -30,7 +30,7 @@ struct PeerProgram {
 constexpr PeerProgram peer_programs[] = {
     {"eigen", "speedwell_peer_eigen_avx512", Isa::avx512}, {"eigen", "speedwell_peer_eigen_avx2", Isa::avx2},
     {"eigen", "speedwell_peer_eigen", std::nullopt},       {"openblas", "speedwell_peer_openblas", std::nullopt},
-    {"opencv", "speedwell_peer_opencv", std::nullopt},
+    {"opencv", "speedwell_peer_opencv", std::nullopt},     {"loops", "speedwell_peer_loops", std::nullopt},
 };
 
 std::vector<Peer> find_peers(const fs::path& folder) {

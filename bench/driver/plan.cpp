@@ -119,6 +119,8 @@ Cell make_cell(const Case& of, std::string_view backend, int threads) {
           .precision = of.precision,
           .flops = of.flops,
           .bytes = of.bytes,
+          .written_bytes = of.written_bytes,
+          .largest_share = of.largest_share && threads > 1 ? of.largest_share(threads) : 0,
           .twin_of = {}};
 }
 
@@ -150,9 +152,12 @@ std::vector<PresentPeer> present_peers(const Selection& selection, Children& chi
 }  // namespace
 
 ordered_json to_json(const Cell& cell) {
-  ordered_json json = {{"cell", cell.name},           {"case", cell.case_name}, {"backend", cell.backend},
-                       {"threads", cell.threads},     {"peer", cell.peer},      {"version", cell.version},
-                       {"precision", cell.precision}, {"flops", cell.flops},    {"bytes", cell.bytes}};
+  ordered_json json = {{"cell", cell.name},           {"case", cell.case_name},
+                       {"backend", cell.backend},     {"threads", cell.threads},
+                       {"peer", cell.peer},           {"version", cell.version},
+                       {"precision", cell.precision}, {"flops", cell.flops},
+                       {"bytes", cell.bytes},         {"written_bytes", cell.written_bytes}};
+  if (cell.largest_share > 0) json["largest_share"] = cell.largest_share;
   if (!cell.twin_of.empty()) json["twin_of"] = cell.twin_of;
   return json;
 }
@@ -167,6 +172,8 @@ Cell cell_from_json(const json& json) {
           .precision = json.value("precision", ""),
           .flops = json.at("flops").get<double>(),
           .bytes = json.at("bytes").get<double>(),
+          .written_bytes = json.value("written_bytes", 0.0),
+          .largest_share = json.value("largest_share", 0.0),
           .twin_of = json.value("twin_of", "")};
 }
 

@@ -31,7 +31,9 @@ struct Cell {
   std::string precision;
   double flops = 0;
   double bytes = 0;
-  std::string twin_of;  // the cell that this one repeats in another process; empty: it is no twin
+  double written_bytes = 0;  // of those
+  double largest_share = 0;  // of the work, for the busiest thread of an uneven division; 0: it is even
+  std::string twin_of;       // the cell that this one repeats in another process; empty: it is no twin
 };
 
 nlohmann::ordered_json to_json(const Cell& cell);

@@ -276,7 +276,8 @@ Run parse(const json& analysis) {
 
   for (const json& ceiling : list(analysis, "ceilings"))
     run.ceilings.push_back({thread_count(ceiling), number(ceiling, "fma_f32_flops_per_s"),
-                            number(ceiling, "fma_f64_flops_per_s"), number(ceiling, "triad_bytes_per_s")});
+                            number(ceiling, "fma_f64_flops_per_s"), number(ceiling, "load_bytes_per_s"),
+                            number(ceiling, "copy_bytes_per_s"), number(ceiling, "triad_bytes_per_s")});
   std::ranges::sort(run.ceilings, {}, &Ceiling::threads);
   if (!member(analysis, "cases").is_array()) refuse("cases", "an array", member(analysis, "cases"));
   for (const json& c : list(analysis, "cases")) run.cases.push_back(parse_case(c));
@@ -310,7 +311,7 @@ Roof roof(const Case& c, int threads) {
   for (const Curve& curve : c.curves) {
     const Point* point = at(curve, threads);
     if (point && point->percent_of_roof > 0)
-      return {c.sequential.median_ns / point->median_ns * 100 / point->percent_of_roof, point->bound == "memory"};
+      return {c.sequential.median_ns / point->median_ns * 100 / point->percent_of_roof, point->bound};
   }
   return {};
 }

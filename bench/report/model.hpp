@@ -86,8 +86,8 @@ struct Case {
 
 struct Ceiling {
   int threads = 1;
-  double fma_f32 = unknown, fma_f64 = unknown;  // FLOP/s
-  double triad = unknown;                       // bytes/s
+  double fma_f32 = unknown, fma_f64 = unknown;             // FLOP/s
+  double load = unknown, copy = unknown, triad = unknown;  // bytes/s
 };
 
 struct Run {
@@ -115,10 +115,10 @@ bool has_speedups(const Case& c);
 std::vector<int> thread_counts(const Case& c);
 
 // The best speedup that the measured ceilings leave at a thread count, as the analysis' percentages of the roof imply;
-// `memory` says which of the two ceilings it is. Unknown where the analysis knows no roof.
+// `bound` says what leaves no more: "compute", "memory" or "imbalance". Unknown where the analysis knows no roof.
 struct Roof {
   double speedup = unknown;
-  bool memory = false;
+  std::string bound;
 };
 Roof roof(const Case& c, int threads);
 

@@ -372,12 +372,14 @@ std::string facts(const Run& run) {
   out +=
       "<h3>Measured ceilings</h3>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Measured "
       "ceilings\">"
-      "<table><caption>Register-only fused multiply-adds and triad bandwidth (counted bytes)</caption><thead><tr><th "
+      "<table><caption>Register-only fused multiply-adds, and bandwidth from memory (counted bytes, written past the "
+      "caches)</caption><thead><tr><th "
       "scope=\"col\">Threads</th><th scope=\"col\">FMA, float</th><th scope=\"col\">FMA, double</th><th "
-      "scope=\"col\">Triad</th></tr></thead><tbody>\n";
+      "scope=\"col\">Load</th><th scope=\"col\">Copy</th><th scope=\"col\">Triad</th></tr></thead><tbody>\n";
   for (const Ceiling& c : run.ceilings)
-    out += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td></tr>\n", c.threads,
-                       rate_words(c.fma_f32, "FLOP/s"), rate_words(c.fma_f64, "FLOP/s"), rate_words(c.triad, "B/s"));
+    out += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
+                       c.threads, rate_words(c.fma_f32, "FLOP/s"), rate_words(c.fma_f64, "FLOP/s"),
+                       rate_words(c.load, "B/s"), rate_words(c.copy, "B/s"), rate_words(c.triad, "B/s"));
   return out + "</tbody></table></div>\n";
 }
 

@@ -454,8 +454,7 @@ Plot speedup_plot(const Run& run, const Case& c, const std::string& stem) {
                          fmt::format(" with lines lc rgb '{}' lw 1.6 dt (1.5,3)", ink));
   std::vector<EndLabel> labels{{"ideal", soft, f.px(counts.back()), f.py(counts.back())}};
   if (known(last_roof.speedup) && last_roof.speedup < f.y.high && last_roof.speedup > f.y.low)
-    labels.push_back(
-        {last_roof.memory ? "memory roof" : "compute roof", ink, f.px(last_roof_threads), f.py(last_roof.speedup)});
+    labels.push_back({last_roof.bound + " roof", ink, f.px(last_roof_threads), f.py(last_roof.speedup)});
   for (std::size_t i = 0; i < peers.size(); ++i) {
     peer_element(f, plot.name, peers[i], i, "3");
     const Peer& last = *peers[i].points.back();

@@ -179,9 +179,7 @@ std::ptrdiff_t strip_count(std::ptrdiff_t rows, std::size_t row_bytes, int threa
 }
 
 // The copy that goes past the caches if source and result, `bytes` together, don't fit in the last one; else nullptr.
-StreamRow stream_row_for(double bytes) {
-  return runtime::beyond_caches(bytes) ? stream_row_tile() : nullptr;
-}
+StreamRow stream_row_for(double bytes) { return runtime::beyond_caches(bytes) ? stream_row_tile() : nullptr; }
 
 // Everything but the filter's own options has to be checked before.
 template <class Filter, class Options>
