@@ -59,9 +59,14 @@ void chains(T* HWY_RESTRICT x, std::size_t steps) {
   hn::StoreU(x11, d, x + 11 * n);
 }
 
+// Streams go by vectors of 32 bytes at most: from memory that is a little faster than 64 on Zen 4, and never slower
+// where the memory is what is waited for.
+template <class T>
+using Half = hn::CappedTag<T, 32 / sizeof(T)>;
+
 template <class T>
 T load(const T* a, std::size_t count) {
-  const hn::ScalableTag<T> d;
+  const Half<T> d;
   const std::size_t n = hn::Lanes(d);
   auto x0 = hn::Zero(d), x1 = x0, x2 = x0, x3 = x0, x4 = x0, x5 = x0, x6 = x0, x7 = x0;
   std::size_t i = 0;
@@ -81,20 +86,25 @@ T load(const T* a, std::size_t count) {
   return sum;
 }
 
-// Past the caches, as nobody reads it before it would be evicted: the lines needn't be fetched to be overwritten.
+// Past the caches, as nobody reads it before it would be evicted: the lines needn't be fetched to be overwritten. With
+// one stream to read the prefetchers fall behind, so 16 lines ahead are asked for.
 template <class T>
 void copy(T* HWY_RESTRICT a, const T* HWY_RESTRICT b, std::size_t count) {
-  const hn::ScalableTag<T> d;
+  constexpr std::size_t line = 64 / sizeof(T);
+  const Half<T> d;
   const std::size_t n = hn::Lanes(d);
   std::size_t i = 0;
-  for (; i + n <= count; i += n) hn::Stream(hn::LoadU(d, b + i), d, a + i);
+  for (; i + line <= count; i += line) {
+    hwy::Prefetch(b + i + 16 * line);
+    for (std::size_t k = i; k < i + line; k += n) hn::Stream(hn::LoadU(d, b + k), d, a + k);
+  }
   for (; i < count; ++i) a[i] = b[i];
   hwy::FlushStream();
 }
 
 template <class T>
 void triad(T* HWY_RESTRICT a, const T* HWY_RESTRICT b, const T* HWY_RESTRICT c, T factor, std::size_t count) {
-  const hn::ScalableTag<T> d;
+  const Half<T> d;
   const std::size_t n = hn::Lanes(d);
   const auto factors = hn::Set(d, factor);
   std::size_t i = 0;

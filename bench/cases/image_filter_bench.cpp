@@ -289,23 +289,29 @@ struct Variant {
 constexpr std::array sizes = {Size{640, 480}, Size{1920, 1080}, Size{3840, 2160}};
 
 template <class S, class D>
+Case make_case(const char* kernel, Filter filter, Variant variant, Size size, std::ptrdiff_t channels,
+               double operations) {
+  const auto samples = static_cast<double>(size.width * size.height * channels);
+  const char* precision = std::same_as<S, float> ? "f32" : "u8";
+  const Task task = {filter, variant.sigma, variant.width, size, channels};
+  return {
+      .kernel = kernel,
+      .variant = std::string(precision) + "c" + std::to_string(channels) + variant.suffix,
+      .size = std::to_string(size.width) + "x" + std::to_string(size.height),
+      .flops = operations * samples,
+      .bytes = samples * (sizeof(S) + sizeof(D)),  // read once, written once
+      .written_bytes = samples * sizeof(D),
+      .precision = precision,
+      .make = [task](int threads) { return std::make_unique<Filtered<S, D>>(task, threads); },
+  };
+}
+
+template <class S, class D>
 void add(std::vector<Case>& cases, const char* kernel, Filter filter, Variant variant, std::ptrdiff_t channels,
          double operations, std::ptrdiff_t quick_width) {
   for (const Size size : sizes) {
-    const auto samples = static_cast<double>(size.width * size.height * channels);
-    const char* precision = std::same_as<S, float> ? "f32" : "u8";
-    const Task task = {filter, variant.sigma, variant.width, size, channels};
-    cases.push_back({
-        .kernel = kernel,
-        .variant = std::string(precision) + "c" + std::to_string(channels) + variant.suffix,
-        .size = std::to_string(size.width) + "x" + std::to_string(size.height),
-        .flops = operations * samples,
-        .bytes = samples * (sizeof(S) + sizeof(D)),  // read once, written once
-        .written_bytes = samples * sizeof(D),
-        .precision = precision,
-        .quick = size.width == quick_width,
-        .make = [task](int threads) { return std::make_unique<Filtered<S, D>>(task, threads); },
-    });
+    cases.push_back(make_case<S, D>(kernel, filter, variant, size, channels, operations));
+    cases.back().quick = size.width == quick_width;
   }
 }
 
@@ -334,6 +340,13 @@ std::vector<Case> image_filter_cases() {
   add<std::uint8_t, std::uint8_t>(cases, "median_blur", Filter::median_blur, window, 1, median_operations, 3840);
   add<std::uint8_t, std::uint8_t>(cases, "median_blur", Filter::median_blur, window, 3, median_operations, 0);
   add<float, float>(cases, "median_blur", Filter::median_blur, window, 1, median_operations, 3840);
+
+  constexpr Size icon = {96, 64};
+  using std::uint8_t;
+  cases.push_back(tiny(make_case<uint8_t, uint8_t>("gaussian_blur", Filter::gaussian_blur, {"", 1, 5}, icon, 1, 18)));
+  cases.push_back(tiny(make_case<uint8_t, std::int16_t>("sobel", Filter::sobel, window, icon, 1, sobel_operations)));
+  cases.push_back(
+      tiny(make_case<uint8_t, uint8_t>("median_blur", Filter::median_blur, window, icon, 1, median_operations)));
   return cases;
 }
 

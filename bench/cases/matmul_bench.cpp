@@ -169,21 +169,26 @@ constexpr std::array sizes = {
 };
 
 template <class T>
+Case make_case(const Size& size, const char* type) {
+  const auto m = static_cast<double>(size.m), n = static_cast<double>(size.n), k = static_cast<double>(size.k);
+  return {
+      .kernel = "matmul",
+      .variant = type,
+      .size = std::to_string(size.m) + "x" + std::to_string(size.n) + "x" + std::to_string(size.k),
+      .flops = 2 * m * n * k,                        // a multiplication and an addition a term
+      .bytes = (m * k + k * n + m * n) * sizeof(T),  // beta = 0: C isn't read
+      .written_bytes = m * n * sizeof(T),
+      .precision = type,
+      .quick = std::same_as<T, float> ? size.quick_f32 : size.quick_f64,
+      .make = [size](int threads) { return std::make_unique<Product<T>>(size.m, size.n, size.k, threads); },
+  };
+}
+
+template <class T>
 void add(std::vector<Case>& cases, const char* type) {
-  for (const Size& size : sizes) {
-    const auto m = static_cast<double>(size.m), n = static_cast<double>(size.n), k = static_cast<double>(size.k);
-    cases.push_back({
-        .kernel = "matmul",
-        .variant = type,
-        .size = std::to_string(size.m) + "x" + std::to_string(size.n) + "x" + std::to_string(size.k),
-        .flops = 2 * m * n * k,                        // a multiplication and an addition a term
-        .bytes = (m * k + k * n + m * n) * sizeof(T),  // beta = 0: C isn't read
-        .written_bytes = m * n * sizeof(T),
-        .precision = type,
-        .quick = std::same_as<T, float> ? size.quick_f32 : size.quick_f64,
-        .make = [size](int threads) { return std::make_unique<Product<T>>(size.m, size.n, size.k, threads); },
-    });
-  }
+  for (const Size& size : sizes) cases.push_back(make_case<T>(size, type));
+  // Flat, so that there are rows for several threads.
+  cases.push_back(tiny(make_case<T>({384, 16, 16}, type)));
 }
 
 }  // namespace
