@@ -7,6 +7,7 @@
 #include "bench/case.hpp"
 #include "bench/cases/ceiling_case.hpp"
 #include "bench/cases/kernel_cases.hpp"
+#include "bench/cases/nested_case.hpp"
 
 namespace speedwell::bench {
 
@@ -14,6 +15,12 @@ const std::vector<Case>& cases() {
   static const std::vector<Case> all = [] {
     std::vector<Case> list;
     auto kernels = kernel_cases();
+    std::vector<Case> nested;
+    for (const auto& of_kernel : kernels) {
+      const auto made = nested_cases(of_kernel);
+      nested.insert(nested.end(), made.begin(), made.end());
+    }
+    kernels.push_back(std::move(nested));
     kernels.push_back(ceiling_cases());
     // Tiny ones come after all others, as a group.
     for (const bool tiny : {false, true}) {
