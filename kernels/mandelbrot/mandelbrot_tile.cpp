@@ -20,10 +20,10 @@ namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 using std::ptrdiff_t;
 
-// Vectors of points side by side: one step of them takes about as long as its longest chain of operations, three of 3
-// to 4 cycles. A vector takes two FP units 5 cycles with AVX-512 (two halves each on Zen 4) and with AVX2 half of that.
-// 16 registers don't hold four vectors of orbits, but what is spilled costs nothing here: three without spills are 8%
-// slower, since they wait.
+// Vectors of points side by side, so many that a step of all takes the units at least as long as the longest chain of
+// operations in it, three of 3 to 4 cycles. A vector takes two FP units 5 cycles with AVX-512 (two halves each on Zen
+// 4) and with AVX2 half of that. Four vectors of orbits don't fit into 16 registers, but loads and stores are what the
+// units have to spare: three are 8% to 10% slower.
 constexpr ptrdiff_t group_vectors = HWY_TARGET == HWY_AVX3 ? 3 : 4;
 
 // Between two looks at whether all points of a group have escaped.
@@ -60,8 +60,8 @@ struct Orbits {
     before.step(cy, four);
     const auto x2 = hn::Mul(x, x);
     const auto y2 = hn::Mul(y, y);
-    // Beyond the circle an orbit grows to infinity and NaN, and neither compares as inside; but close to the circle
-    // rounding can bring it back.
+    // An orbit that has left grows to infinity and NaN, and neither compares as inside. Close to the circle nothing
+    // says that rounding can't bring it back, so it is out once for all.
     inside = hn::And(inside, hn::Le(hn::Add(x2, y2), four));
     const auto inside_count = hn::RebindMask(DC(), inside);
     if constexpr (HWY_TARGET == HWY_AVX3) {

@@ -22,7 +22,7 @@ struct PlaneRegion {
 // How rows are divided among threads.
 enum class RowDivision {
   dynamic_rows,   // a thread that is through with its rows takes another's: rows may cost what they like
-  static_shares,  // each thread has as many rows as any other, one share of rows in a row: for rows that cost the same
+  static_shares,  // each thread has one contiguous share, of as many rows as any other's: for rows that cost the same
 };
 
 struct MandelbrotOptions {
