@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <array>
-#include <cmath>
 #include <concepts>
 #include <cstdint>
 #include <numeric>
+#include <string>
 #include <vector>
 
 #include <speedwell/mandelbrot.hpp>
@@ -13,6 +12,7 @@
 #include "bench/case.hpp"
 #include "bench/cases/buffer.hpp"
 #include "bench/cases/random.hpp"
+#include "kernels/mandelbrot/mandelbrot_tile.hpp"
 
 namespace speedwell::bench {
 namespace {
@@ -131,36 +131,43 @@ class Escapes final : public Workload {
   Buffer<std::int32_t> counts_;
 };
 
-// The iterations of each row of the main size, counted once, by the kernel: whether it counts right is verify()'s
+// What each row of the main size costs: a group of points that are iterated side by side takes as long as the one that
+// takes longest, and until that is noticed. By the kernel's own counts, once: whether they are right is verify()'s
 // matter.
 template <class T>
-const std::vector<std::int64_t>& row_iterations() {
-  static const std::vector<std::int64_t> rows = [] {
-    std::vector<std::int32_t> counts(static_cast<std::size_t>(main_size.width * main_size.height));
-    mandelbrot(region<T>, {counts.data(), main_size.height, main_size.width},
+const std::vector<double>& row_costs() {
+  static const std::vector<double> costs = [] {
+    constexpr std::ptrdiff_t width = main_size.width, height = main_size.height;
+    std::vector<std::int32_t> counts(static_cast<std::size_t>(width * height));
+    mandelbrot(region<T>, {counts.data(), height, width},
                {.max_iterations = main_size.max_iterations, .backend = Sequential{}});
-    std::vector<std::int64_t> sums;
-    for (auto row = counts.begin(); row != counts.end(); row += main_size.width) {
-      sums.push_back(std::accumulate(row, row + main_size.width, std::int64_t{0}));
+    constexpr double between_looks = 8;
+    std::vector<double> rows;
+    for (const std::int32_t* row = counts.data(); row != counts.data() + counts.size(); row += width) {
+      rows.push_back(0);
+      for (std::ptrdiff_t j = 0; j < width; j += mandelbrot_tile<T>().group) {
+        rows.back() +=
+            between_looks + *std::max_element(row + j, row + std::min(width, j + mandelbrot_tile<T>().group));
+      }
     }
-    return sums;
+    return rows;
   }();
-  return rows;
+  return costs;
 }
 
 // The rows of each thread follow each other, and the first threads have one more where they don't come out even.
 template <class T>
 double largest_static_share(int threads) {
-  const std::vector<std::int64_t>& rows = row_iterations<T>();
-  const auto count = static_cast<std::ptrdiff_t>(rows.size());
-  std::int64_t largest = 0;
-  auto first = rows.begin();
+  const std::vector<double>& costs = row_costs<T>();
+  const auto count = static_cast<std::ptrdiff_t>(costs.size());
+  double largest = 0;
+  auto first = costs.begin();
   for (std::ptrdiff_t share = 0; share < threads; ++share) {
     const auto last = first + count / threads + (share < count % threads ? 1 : 0);
-    largest = std::max(largest, std::accumulate(first, last, std::int64_t{0}));
+    largest = std::max(largest, std::accumulate(first, last, 0.0));
     first = last;
   }
-  return static_cast<double>(largest) / static_cast<double>(iterations<T>(main_size));
+  return largest / std::accumulate(costs.begin(), costs.end(), 0.0);
 }
 
 template <class T>
