@@ -31,7 +31,7 @@ using report::number_words;
 
 namespace {
 
-constexpr std::string_view ink = "#222222", soft = "#666666", grid = "#C8C8C8", white = "#FFFFFF";
+constexpr std::string_view ink = "#222222", soft = "#666666", grid = "#D8D8D8", white = "#FFFFFF";
 
 // Okabe and Ito's colours: interpreted, plain C++, written with vectors, on all cores.
 struct Look {
@@ -46,9 +46,9 @@ Look look_of(const Step& step) {
 
 // Pixels, from the lower left. Letters are large, as the picture will be shrunk to the width of a page or a phone.
 constexpr double width = 720, left = 20, bars_right = 590, peak_right = 630, right = 704;
-constexpr double row = 55, bar = 25, header = 98, axis = 44, caption_line = 14.5, margin = 12;
-constexpr double title_size = 19, name_size = 15, text_size = 12.5, caption_size = 10.5;
-constexpr double change_left = 128;  // beyond the longest name
+constexpr double row = 55, bar = 25, header = 98, axis = 44, caption_line = 15, margin = 12;
+constexpr double title_size = 19, name_size = 16, text_size = 13, caption_size = 11;
+constexpr double change_left = 136;  // beyond the longest name
 // The widest common sans-serif (DejaVu Sans) needs about this much of the font size a character.
 constexpr double character_width = 0.58;
 
@@ -72,9 +72,10 @@ class Figure {
 
   void text(std::string_view words, double at, double bottom, double size, std::string_view color,
             std::string_view align = "left", bool bold = false) {
-    settings_ +=
-        fmt::format("  set label {} at screen {:.5f},{:.5f} {} font 'sans-serif{},{:g}' tc rgb '{}' front\n",
-                    gnuplot_quoted(words), at / width, bottom / height_, align, bold ? ":Bold" : "", size, color);
+    // Bold is a word of gnuplot's markup: in the font's name, the SVG would ask for a family that nobody has.
+    settings_ += fmt::format("  set label {} at screen {:.5f},{:.5f} {} font 'sans-serif,{:g}' tc rgb '{}' front {}\n",
+                             gnuplot_quoted(bold ? fmt::format("{{/:Bold {}}}", words) : std::string(words)),
+                             at / width, bottom / height_, align, size, color, bold ? "enhanced" : "noenhanced");
   }
   void vertical(double at, double from, double to, std::string_view color, double line_width, std::string_view dash) {
     settings_ += fmt::format(
@@ -101,14 +102,16 @@ std::string caption(const Ladder& ladder, const std::string& started) {
     if (step.times.ns.size() < most) fewer.push_back(fmt::format("{} {}", step.name, step.times.ns.size()));
   }
   std::string words = fmt::format(
-      "{}. {} {}; vectors: {}. Each rung verified, then timed in turns with the others: medians of {}", machine().cpu,
-      build.compiler, build.flags, name(machine().isa), counted(static_cast<double>(most), "round"));
+      "speedwell ladder --size {}, {}. {}; {} {}; vectors: {}. Each rung verified, then timed in turns with the "
+      "others: "
+      "medians of {}",
+      ladder.n, started.substr(0, 10), machine().cpu, build.compiler, build.flags, name(machine().isa),
+      counted(static_cast<double>(most), "round"));
   if (!fewer.empty()) words += fmt::format(" ({})", fmt::join(fewer, ", "));
   for (const Step& step : ladder.steps) {
     if (step.rows < ladder.n) words += fmt::format("; {} on {} of {} rows", step.name, step.rows, ladder.n);
   }
-  return words + fmt::format(". Peak: fused multiply-adds in registers. {}. speedwell ladder --size {}",
-                             started.substr(0, 10), ladder.n);
+  return words + ". Peak: fused multiply-adds in registers.";
 }
 
 Figure::Figure(const Ladder& ladder, const std::string& started) : ladder_(ladder) {
@@ -156,7 +159,7 @@ void Figure::add_axis() {
   for (double value = low_; value < high_; value *= 10) {
     // Behind the bars only, so that no line runs through words.
     for (std::size_t i = 0; i < ladder_.steps.size(); ++i) {
-      vertical(x(value), bar_bottom(i) - 3, bar_bottom(i) + bar + 3, grid, 0.9, "solid");
+      vertical(x(value), bar_bottom(i), bar_bottom(i) + bar, grid, 0.9, "solid");
     }
     text(fmt::format("{:g}", value), x(value), bottom_ - 13, text_size - 1, soft, value == low_ ? "left" : "center");
   }
@@ -199,9 +202,9 @@ std::string Figure::script() const {
       "set datafile separator comma\n"
       "do for [format in 'svg png'] {{\n"
       "  if (format eq 'svg') {{\n"
-      "    set terminal svg noenhanced size {0:g},{1:g} font 'sans-serif,11' background '#FFFFFF'\n"
+      "    set terminal svg enhanced size {0:g},{1:g} font 'sans-serif,11' background '#FFFFFF'\n"
       "  }} else {{\n"
-      "    set terminal pngcairo noenhanced size {2:g},{3:g} font 'sans-serif,11' fontscale 1.5 linewidth 2 dashlength "
+      "    set terminal pngcairo enhanced size {2:g},{3:g} font 'sans-serif,11' fontscale 1.5 linewidth 2 dashlength "
       "2 "
       "background '#FFFFFF'\n"
       "  }}\n"

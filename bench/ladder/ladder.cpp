@@ -69,6 +69,8 @@ std::string_view proper_name(std::string_view model) {
   return model == Threads::name ? "std::thread" : model;
 }
 
+bool fuses(Isa isa) { return isa == Isa::avx2 || isa == Isa::avx512 || isa == Isa::neon; }
+
 // A rung or a peak while it is measured.
 struct Entry {
   std::string name;
@@ -259,8 +261,10 @@ std::vector<Rung> make_rungs(std::ptrdiff_t n, bool python, Progress& progress) 
   }
   rungs.push_back(compiled_rung("naive", "the same loops, compiled", product, naive));
   rungs.push_back(compiled_rung("reordered", "inner loop along the rows, not down a column", product, reordered));
-  rungs.push_back(compiled_rung("vectorised", fmt::format("explicit vectors ({}), fused multiply-add", name(here.isa)),
-                                product, vectorised));
+  rungs.push_back(compiled_rung(
+      "vectorised",
+      fmt::format("explicit vectors ({}){}", name(here.isa), fuses(here.isa) ? ", fused multiply-add" : ""), product,
+      vectorised));
   rungs.push_back(compiled_rung("tiled", "a tile of B stays in cache, C is touched less", product, tiled));
   rungs.push_back(library_rung("packed", "the library: register tiles, packed operands", product, Sequential::name, 1));
   if (threads == 1) {
