@@ -164,7 +164,7 @@ int count_kind(const Journal& journal, const std::string& kind) {
 
 TEST_F(Cli, HelpAndVersion) {
   EXPECT_EQ(run({fake_command, "--help"}).status, 0);
-  for (const char* const verb : {"machine", "bench", "report", "filter"}) {
+  for (const char* const verb : {"machine", "bench", "report", "filter", "ladder"}) {
     const Result result = run({fake_command, verb, "--help"});
     EXPECT_EQ(result.status, 0) << verb;
     EXPECT_THAT(result.out, HasSubstr("--help"));
@@ -183,8 +183,10 @@ TEST_F(Cli, WrongUseSaysWhatWasGivenAndExpected) {
     const char* says;
   };
   const Wrong wrong[] = {
-      {{}, 2, "no verb given, expected one of machine, bench, report, filter"},
-      {{"bnch"}, 2, "unknown verb 'bnch', expected one of machine, bench, report, filter, did you mean 'bench'?"},
+      {{}, 2, "no verb given, expected one of machine, bench, report, filter, ladder"},
+      {{"bnch"},
+       2,
+       "unknown verb 'bnch', expected one of machine, bench, report, filter, ladder, did you mean 'bench'?"},
       {{"bench", "--treads", "2"}, 2, "'--treads', did you mean '--threads'?"},
       {{"bench", "--threads", "-1"}, 2, "'-1' in --threads -1 is not a thread count; expected numbers from 1 to 1024"},
       {{"bench", "--threads", "1000000"}, 2, "'1000000' in --threads 1000000"},

@@ -200,4 +200,9 @@ std::vector<Case> matmul_cases() {
   return cases;
 }
 
+std::unique_ptr<MatmulWorkload<float>> make_matmul_f32(std::ptrdiff_t m, std::ptrdiff_t n, std::ptrdiff_t k,
+                                                       int threads) {
+  return std::make_unique<Product<float>>(m, n, k, threads);
+}
+
 }  // namespace speedwell::bench

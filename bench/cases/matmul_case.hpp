@@ -2,6 +2,8 @@
 // The data of a matmul case, for peers that compute C = A B on them.
 #pragma once
 
+#include <cstddef>
+#include <memory>
 #include <vector>
 
 #include <speedwell/view.hpp>
@@ -20,5 +22,9 @@ class MatmulWorkload : public Workload {
 };
 
 std::vector<Case> matmul_cases();
+
+// The workload of a case of any size: C is m x n. Row i of A and of B is the same whatever the sizes are.
+std::unique_ptr<MatmulWorkload<float>> make_matmul_f32(std::ptrdiff_t m, std::ptrdiff_t n, std::ptrdiff_t k,
+                                                       int threads);
 
 }  // namespace speedwell::bench

@@ -29,6 +29,7 @@ struct Command {
   BenchOptions bench;
   ReportOptions report;
   FilterOptions filter;
+  LadderOptions ladder;
 
   Command();
 };
@@ -127,6 +128,22 @@ void add_filter(CLI::App& app, FilterOptions& options) {
   verb->add_flag("--verbose", options.verbose, "Say on which backend and threads it ran");
 }
 
+void add_ladder(CLI::App& app, LadderOptions& options) {
+  CLI::App* const verb =
+      app.add_subcommand("ladder", "Climb one matrix product from a naive loop to all cores, each rung timed");
+  verb->add_option("--size", options.size, "Of the square matrices, 16 to 4096")->capture_default_str()->type_name("N");
+  verb->add_option("--rounds", options.rounds, "Samples of each rung; slow rungs stop at three and three seconds")
+      ->capture_default_str()
+      ->type_name("N");
+  verb->add_flag("--no-python", options.no_python, "Begin with the first compiled rung");
+  verb->add_option("--output", options.output, "Where table and plot go; default: results/ladder-<UTC time>")
+      ->type_name("FOLDER");
+  verb->add_flag("--json", options.json, "Print JSON");
+  verb->footer(
+      "Ctrl-C lets the running sample end and shows the complete rounds.\n"
+      "Status: 0 done, 1 a rung gave a wrong result, 2 wrong use, 3 could not, 128 + N ended by signal N.");
+}
+
 Command::Command() {
   const BuildInfo& build = build_info();
   app.name("speedwell");
@@ -138,6 +155,7 @@ Command::Command() {
   add_bench(app, bench);
   add_report(app, report);
   add_filter(app, filter);
+  add_ladder(app, ladder);
 }
 
 int complain(int status, std::string_view what) {
@@ -177,7 +195,7 @@ int parse(Command& command, int argc, char** argv) {
     if (!unexpected.empty()) return complain(exit_wrong_use, about_unexpected(command.app, unexpected));
     if (argc < 2) {
       return complain(exit_wrong_use,
-                      "no verb given, expected one of machine, bench, report, filter; --help says more");
+                      "no verb given, expected one of machine, bench, report, filter, ladder; --help says more");
     }
     return complain(exit_wrong_use, error.what());
   }
@@ -187,6 +205,7 @@ int run_verb(const Command& command) {
   if (command.app.got_subcommand("machine")) return run_machine(command.machine);
   if (command.app.got_subcommand("bench")) return run_bench(command.bench);
   if (command.app.got_subcommand("report")) return run_report(command.report);
+  if (command.app.got_subcommand("ladder")) return run_ladder(command.ladder);
   return run_filter(command.filter);
 }
 

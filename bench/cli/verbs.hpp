@@ -9,6 +9,10 @@
 
 namespace speedwell::bench {
 
+namespace ladder {
+struct Ladder;
+}
+
 enum ExitStatus {
   exit_ok = 0,
   exit_negative = 1,  // it ran, and found something wrong
@@ -61,5 +65,17 @@ struct FilterOptions {
   bool verbose = false;
 };
 int run_filter(const FilterOptions& options);
+
+struct LadderOptions {
+  int size = 1000;
+  int rounds = 9;
+  bool no_python = false;
+  bool json = false;
+  std::string output;
+};
+int run_ladder(const LadderOptions& options);
+// Writes and prints what was climbed; the exit status.
+int show_ladder(const ladder::Ladder& ladder, const std::string& started, const std::filesystem::path& folder,
+                const LadderOptions& options);
 
 }  // namespace speedwell::bench
