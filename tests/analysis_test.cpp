@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <random>
 #include <set>
 #include <sstream>
@@ -653,6 +654,68 @@ TEST(Warnings, SayWhatIsWrongWithAPoint) {
       point_in(study, "openmp", 2).at("warnings").dump(),
       testing::AllOf(HasSubstr("short: a sample lasts"), HasSubstr("threads: 1 of 9"), HasSubstr("disturbed: 5")));
   EXPECT_THAT(point_in(study, "tbb", 4).at("warnings").dump(), HasSubstr("beyond the 2 cores"));
+}
+
+// A case beyond the caches is held against the stream with its own share of writes.
+TEST(Bounds, MemoryIsTheStreamWithAsManyWrites) {
+  const auto held_by = [](std::optional<double> written, bool old_run = false) {
+    SmallRun run(2);
+    json traffic = {{"bytes", 3e8}};
+    if (written) traffic["written_bytes"] = *written * 3e8;
+    run.cell("sequential", 1, nine(1e7), traffic).cell("openmp", 2, nine(0.8e7, 2), traffic);
+    run.journal().header["machine"]["caches"] = {{{"level", 3}, {"bytes", 1 << 20}, {"sharing_cores", 2}}};
+    for (const auto& [stream, ns] : {std::pair("load", 0.7e7), {"copy", 0.5e7}, {"triad", 0.6e7}}) {
+      if (old_run && std::string(stream) != "triad") continue;
+      const std::string name = std::string("ceiling/") + stream + "/memory";
+      run.cell("threads", 2, nine(ns, 3), {{"case", name}, {"cell", name + "/threads/2"}, {"bytes", 3e8}});
+    }
+    EXPECT_EQ(point_in(run.study(), "openmp", 2).at("bound"), "memory");
+    const json allocated = run.study().at("bytes_with_write_allocate");
+    EXPECT_EQ(allocated, written ? json(3e8 + *written * 3e8) : json(nullptr));
+    return point_in(run.study(), "openmp", 2).at("percent_of_roof").get<double>();
+  };
+  EXPECT_NEAR(held_by(0.0), 100 * 0.7 / 0.8, 1);
+  EXPECT_NEAR(held_by(0.5), 100 * 0.5 / 0.8, 1);
+  EXPECT_NEAR(held_by(0.33), 100 * 0.6 / 0.8, 1);
+  EXPECT_NEAR(held_by(std::nullopt), 100 * 0.6 / 0.8, 1);
+  EXPECT_NEAR(held_by(0.5, true), 100 * 0.6 / 0.8, 1);
+}
+
+// The busiest of two threads has 90 % of the work: 1.11 at most.
+TEST(Bounds, ImbalanceIsNamedOnlyWhereItExplainsTheSpeedup) {
+  const json uneven = {{"largest_share", 0.9}};
+  SmallRun held(2);
+  held.cell("sequential", 1, nine(1e7)).cell("openmp", 1, nine(1e7, 2)).cell("openmp", 2, nine(0.91e7, 3), uneven);
+  EXPECT_EQ(point_in(held.study(), "openmp", 2).at("bound"), "imbalance");
+  EXPECT_NEAR(point_in(held.study(), "openmp", 2).at("percent_of_roof").get<double>(), 99, 1);
+  EXPECT_THAT(held.verdict(), HasSubstr("held by imbalance: the busiest of 2 equal shares has 90 % of the work, which "
+                                        "caps the speedup at 1.11×"));
+
+  SmallRun slower(2);
+  slower.cell("sequential", 1, nine(1e7)).cell("openmp", 2, nine(1.3e7, 3), uneven);
+  EXPECT_EQ(point_in(slower.study(), "openmp", 2).at("bound"), nullptr);
+
+  SmallRun even(2);
+  even.cell("sequential", 1, nine(1e7)).cell("openmp", 2, nine(0.51e7, 3), {{"largest_share", 0.51}});
+  EXPECT_EQ(point_in(even.study(), "openmp", 2).at("bound"), nullptr);
+  EXPECT_THAT(even.verdict(), Not(HasSubstr("imbalance")));
+}
+
+TEST(Bounds, OverheadIsWhatMakesAShortCallSlower) {
+  SmallRun run(2);
+  run.cell("sequential", 1, nine(4000)).cell("openmp", 1, nine(4100, 2)).cell("openmp", 2, nine(5000, 3));
+  EXPECT_EQ(point_in(run.study(), "openmp", 2).at("bound"), "overhead");
+  EXPECT_EQ(point_in(run.study(), "openmp", 1).at("bound"), nullptr);
+  EXPECT_THAT(run.verdict(),
+              HasSubstr("held by overhead: the call takes 4.00 µs, too short for a fork-join, which adds "
+                        "3.00 µs to its share"));
+
+  SmallRun faster(2);
+  faster.cell("sequential", 1, nine(4000)).cell("openmp", 2, nine(3000, 3));
+  EXPECT_EQ(point_in(faster.study(), "openmp", 2).at("bound"), nullptr);
+  SmallRun longer(2);
+  longer.cell("sequential", 1, nine(4e6)).cell("openmp", 2, nine(5e6, 3));
+  EXPECT_EQ(point_in(longer.study(), "openmp", 2).at("bound"), nullptr);
 }
 
 TEST(Robust, OddJournalsAreSurvived) {

@@ -106,11 +106,12 @@ TEST(Cases, ThreadAxis) {
   EXPECT_THAT(thread_axis(52), ElementsAre(1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 24, 32, 48, 52));
 }
 
-// Every quick case but the ceilings, and the small and odd ones.
+// Every quick case but the ceilings, and the small, tiny and odd ones.
 std::vector<const Case*> checked_cases() {
   std::vector<const Case*> chosen;
   for (const Case& each : cases()) {
-    const bool small = each.size == "640x480" || each.size == "64x64x64" || each.size == "1000x37x61";
+    const bool small =
+        each.kernel == tiny_kernel || each.size == "640x480" || each.size == "64x64x64" || each.size == "1000x37x61";
     if (each.kernel != "ceiling" && (each.quick || small)) chosen.push_back(&each);
   }
   return chosen;

@@ -26,8 +26,7 @@ template <class T>
 using Loop = void (*)(T* a, const T* b, const T* c, T scale, size_t count);
 
 template <class T>
-__attribute__((optimize("O3"))) void plain(T* __restrict a, const T* __restrict b, const T* __restrict c, T scale,
-                                           size_t count) {
+void plain(T* __restrict a, const T* __restrict b, const T* __restrict c, T scale, size_t count) {
   if (c == nullptr) {
     for (size_t i = 0; i < count; ++i) a[i] = b[i];
   } else {
