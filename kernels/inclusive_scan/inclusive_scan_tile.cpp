@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compiled once for each instruction set: foreach_target.h includes this file again and again.
+#include "kernels/inclusive_scan/inclusive_scan_tile.hpp"
+
+#include <hwy/cache_control.h>
+
+#include <cstdint>
+#include <cstring>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/inclusive_scan/inclusive_scan_tile.cpp"
+#include <hwy/foreach_target.h>  // must come before highway.h
+
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace speedwell {
+
+template <std::int64_t target, class T>
+struct InclusiveScanTiles;
+
+namespace HWY_NAMESPACE {
+namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
+using std::ptrdiff_t;
+
+constexpr ptrdiff_t row = 16;  // elements
+
+template <class T>
+constexpr ptrdiff_t cache_line = 64 / sizeof(T);  // in elements
+
+template <class D>
+constexpr ptrdiff_t lanes = static_cast<ptrdiff_t>(hn::MaxLanes(D()));
+
+template <class D>
+using Signed = hn::RebindToSigned<D>;
+
+template <class D>
+using Indices = decltype(hn::IndicesFromVec(D(), hn::Zero(Signed<D>())));
+
+// Vectors of so many lanes are one block, within which shuffles are cheap and need no table.
+template <class D>
+constexpr ptrdiff_t block_lanes = 16 / sizeof(hn::TFromD<D>);
+
+// One level of Sklansky's order inside a vector: in each group of 2 * half lanes, the upper half gets the lower half's
+// last lane added, and the lower half a zero.
+template <class D, ptrdiff_t half, bool within_vector = (2 * half <= lanes<D>)>
+struct Level {
+  hn::Mask<D> upper;
+  Indices<D> lower_last;
+
+  HWY_INLINE Level() {
+    const Signed<D> d;
+    const auto lane = hn::Iota(d, 0);
+    upper = hn::RebindMask(D(), hn::TestBit(lane, hn::Set(d, half)));
+    const auto group = hn::AndNot(hn::Set(d, 2 * half - 1), lane);
+    lower_last = hn::IndicesFromVec(D(), hn::Or(group, hn::Set(d, half - 1)));
+  }
+
+  HWY_INLINE hn::Vec<D> operator()(hn::Vec<D> v) const {
+    if constexpr (half == 1 && block_lanes<D> == 4) {
+      const hn::Repartition<std::uint64_t, D> pairs;
+      return hn::Add(v, hn::BitCast(D(), hn::ShiftLeft<32>(hn::BitCast(pairs, v))));
+    } else if constexpr (half == 1) {
+      return hn::Add(v, ShiftLeftLanes<1>(D(), v));
+    } else if constexpr (2 * half <= block_lanes<D>) {
+      return hn::Add(v, hn::IfThenElseZero(upper, hn::Broadcast<half - 1>(v)));
+    } else {
+      return hn::Add(v, hn::IfThenElseZero(upper, hn::TableLookupLanes(v, lower_last)));
+    }
+  }
+};
+
+template <class D, ptrdiff_t half>
+struct Level<D, half, false> {
+  HWY_INLINE hn::Vec<D> operator()(hn::Vec<D> v) const { return v; }
+};
+
+// The last lane, in every lane.
+template <class D, bool one_block = (lanes<D> <= block_lanes<D>)>
+struct Last {
+  HWY_INLINE hn::Vec<D> operator()(hn::Vec<D> v) const { return hn::Broadcast<lanes<D> - 1>(v); }
+};
+
+template <class D>
+struct Last<D, false> {
+  Indices<D> lane;
+
+  HWY_INLINE Last() : lane(hn::IndicesFromVec(D(), hn::Set(Signed<D>(), lanes<D> - 1))) {}
+  HWY_INLINE hn::Vec<D> operator()(hn::Vec<D> v) const { return hn::TableLookupLanes(v, lane); }
+};
+
+// All that a vector of a row needs, made once for a chunk.
+template <class D>
+struct Levels {
+  Level<D, 1> pairs;
+  Level<D, 2> quads;
+  Level<D, 4> eights;
+  Level<D, 8> sixteen;
+  Last<D> last;
+
+  HWY_INLINE Levels() {}  // an implicit one isn't compiled for the target
+  HWY_INLINE hn::Vec<D> prefix(hn::Vec<D> v) const { return sixteen(eights(quads(pairs(v)))); }
+};
+
+// `count` vectors, a power of two, as two halves of so many. Named and not in an array: compilers keep them in
+// registers without fail.
+template <class D, ptrdiff_t count>
+struct Vectors {
+  using T = hn::TFromD<D>;
+  static constexpr ptrdiff_t half = count / 2 * lanes<D>;
+
+  Vectors<D, count / 2> lower, upper;
+
+  HWY_INLINE void load(const T* p) {
+    lower.load(p);
+    upper.load(p + half);
+  }
+  HWY_INLINE void store(T* p) const {
+    lower.store(p);
+    upper.store(p + half);
+  }
+  HWY_INLINE void add(const T* p) {
+    lower.add(p);
+    upper.add(p + half);
+  }
+  HWY_INLINE void add(hn::Vec<D> v) {
+    lower.add(v);
+    upper.add(v);
+  }
+  HWY_INLINE void prefix(const Levels<D>& levels) {
+    lower.prefix(levels);
+    upper.prefix(levels);
+    upper.add(lower.last(levels));
+  }
+  HWY_INLINE hn::Vec<D> last(const Levels<D>& levels) const { return upper.last(levels); }
+};
+
+template <class D>
+struct Vectors<D, 1> {
+  using T = hn::TFromD<D>;
+
+  hn::Vec<D> v;
+
+  HWY_INLINE void load(const T* p) { v = hn::LoadU(D(), p); }
+  HWY_INLINE void store(T* p) const { hn::StoreU(v, D(), p); }
+  HWY_INLINE void add(const T* p) { v = hn::Add(v, hn::LoadU(D(), p)); }
+  HWY_INLINE void add(hn::Vec<D> x) { v = hn::Add(v, x); }
+  HWY_INLINE void prefix(const Levels<D>& levels) { v = levels.prefix(v); }
+  HWY_INLINE hn::Vec<D> last(const Levels<D>& levels) const { return levels.last(v); }
+};
+
+// `count` rows that follow each other. All are loaded before the first is stored: a load waits for an earlier store to
+// an address whose last 12 bits are the same, which one row at a time would make a chain of the whole arithmetic.
+template <class D, ptrdiff_t count>
+struct Rows {
+  using T = hn::TFromD<D>;
+
+  Rows<D, count / 2> first, second;
+
+  HWY_INLINE void load(const T* in) {
+    first.load(in);
+    second.load(in + count / 2 * row);
+  }
+  HWY_INLINE void prefix(const Levels<D>& levels) {
+    first.prefix(levels);
+    second.prefix(levels);
+  }
+  HWY_INLINE void add_carry(hn::Vec<D>& carry, const Levels<D>& levels) {
+    first.add_carry(carry, levels);
+    second.add_carry(carry, levels);
+  }
+  HWY_INLINE void store(T* out) const {
+    first.store(out);
+    second.store(out + count / 2 * row);
+  }
+};
+
+template <class D>
+struct Rows<D, 1> : Vectors<D, row / lanes<D>> {
+  HWY_INLINE void add_carry(hn::Vec<D>& carry, const Levels<D>& levels) {
+    const auto total = this->last(levels);
+    this->add(carry);
+    carry = hn::Add(carry, total);  // all that the next row waits for
+  }
+};
+
+// Scans one chunk, call by call.
+template <class T>
+class Scanner {
+  using D = hn::CappedTag<T, row>;
+  // 8 vectors, or 4 rows: half of 16 registers.
+  static constexpr ptrdiff_t at_once = lanes<D> == 1 ? 1 : HWY_MIN(8 * lanes<D> / row, 4);
+
+ public:
+  HWY_INLINE explicit Scanner(T offset) : carry_(hn::Set(D(), offset)) {}
+
+  // Only the last call may have a count that isn't a multiple of `row`.
+  HWY_INLINE void scan(const T* in, T* out, ptrdiff_t count) {
+    ptrdiff_t i = 0;
+    for (; i + at_once * row <= count; i += at_once * row) scan_rows<at_once>(in + i, out + i);
+    for (; i + row <= count; i += row) scan_rows<1>(in + i, out + i);
+    if (i == count) return;
+    T padded[row] = {};
+    const auto bytes = static_cast<std::size_t>(count - i) * sizeof(T);
+    std::memcpy(padded, in + i, bytes);
+    scan_rows<1>(padded, padded);
+    std::memcpy(out + i, padded, bytes);
+  }
+
+ private:
+  template <ptrdiff_t count>
+  HWY_INLINE void scan_rows(const T* in, T* out) {
+    Rows<D, count> rows;
+    rows.load(in);
+    rows.prefix(levels_);
+    rows.add_carry(carry_, levels_);
+    rows.store(out);
+  }
+
+  Levels<D> levels_;
+  hn::Vec<D> carry_;
+};
+
+template <class T>
+void scan(const T* in, T* out, ptrdiff_t count, T offset) noexcept {
+  Scanner<T>(offset).scan(in, out, count);
+}
+
+// Through a buffer in the first-level cache, since rows don't begin where the cache lines of `out` do, and only whole
+// lines may be streamed.
+template <class T>
+void scan_streamed(const T* in, T* out, ptrdiff_t count, T offset) noexcept {
+  constexpr ptrdiff_t block = 4096 / sizeof(T);
+  constexpr ptrdiff_t line = cache_line<T>;
+  const hn::CappedTag<T, line> d;
+  alignas(64) T buffer[line + block];
+
+  Scanner<T> scanner(offset);
+  // The buffer's first element stands for to[0], where a line begins, also if that is before `out`.
+  ptrdiff_t held = static_cast<ptrdiff_t>(reinterpret_cast<std::uintptr_t>(out) % 64 / sizeof(T));
+  T* to = out - held;
+  ptrdiff_t written = held;  // of the line at `to`
+  while (count > 0) {
+    const ptrdiff_t taken = HWY_MIN(count, block);
+    scanner.scan(in, buffer + held, taken);
+    held += taken;
+    in += taken;
+    count -= taken;
+
+    const ptrdiff_t whole = held / line * line;
+    ptrdiff_t done = 0;
+    if (written > 0 && whole > 0) {
+      std::memcpy(to + written, buffer + written, static_cast<std::size_t>(line - written) * sizeof(T));
+      written = 0;
+      done = line;
+    }
+    for (; done < whole; done += lanes<decltype(d)>) hn::Stream(hn::Load(d, buffer + done), d, to + done);
+    to += whole;
+    held -= whole;
+    std::memcpy(buffer, buffer + whole, static_cast<std::size_t>(held) * sizeof(T));
+  }
+  std::memcpy(to + written, buffer + written, static_cast<std::size_t>(held - written) * sizeof(T));
+  hwy::FlushStream();
+}
+
+// 256 bytes of accumulators side by side, which are 4 to 16 chains of additions; then halves onto each other.
+template <class T>
+T total(const T* in) noexcept {
+  constexpr ptrdiff_t width = 256 / sizeof(T);
+  using D = hn::CappedTag<T, row>;
+  // No more than 8 at once, or some of 16 registers' would be spilled.
+  constexpr ptrdiff_t at_once = HWY_MIN(width / lanes<D>, 8);
+  alignas(64) T sums[width];
+  for (ptrdiff_t first = 0; first < width; first += at_once * lanes<D>) {
+    Vectors<D, at_once> lane_sums;
+    lane_sums.load(in + first);
+    for (ptrdiff_t i = width; i < InclusiveScanTile<T>::chunk; i += width) lane_sums.add(in + first + i);
+    lane_sums.store(sums + first);
+  }
+  for (ptrdiff_t half = width / 2; half > 0; half /= 2) {
+    for (ptrdiff_t i = 0; i < half; ++i) sums[i] += sums[half + i];
+  }
+  return sums[0];
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+
+template <class T>
+struct InclusiveScanTiles<HWY_TARGET, T> {
+  static constexpr InclusiveScanTile<T> tile = {HWY_NAMESPACE::total<T>, HWY_NAMESPACE::scan<T>,
+                                                HWY_NAMESPACE::scan_streamed<T>};
+};
+
+}  // namespace speedwell
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+#include "runtime/select_target.hpp"
+
+namespace speedwell {
+
+template <class T>
+const InclusiveScanTile<T>& inclusive_scan_tile() {
+  return *runtime::select_target([]<std::int64_t target> { return &InclusiveScanTiles<target, T>::tile; });
+}
+
+template const InclusiveScanTile<float>& inclusive_scan_tile();
+template const InclusiveScanTile<double>& inclusive_scan_tile();
+template const InclusiveScanTile<std::uint32_t>& inclusive_scan_tile();
+template const InclusiveScanTile<std::uint64_t>& inclusive_scan_tile();
+
+}  // namespace speedwell
+#endif
