@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cmath>
@@ -19,6 +20,7 @@
 
 #include "kernels/inclusive_scan/inclusive_scan_blocks.hpp"
 #include "runtime/built.hpp"
+#include "runtime/caches.hpp"
 #include "tests/allocations.hpp"
 #include "tests/every_backend.hpp"
 
@@ -39,9 +41,9 @@ template <class T>
 constexpr ptrdiff_t chunk = 16384 / sizeof(T);
 template <class T>
 constexpr ptrdiff_t columns = 256 / sizeof(T);
-// A streamed scan goes through a buffer of so many elements.
+// What is streamed begins at a multiple of so many elements.
 template <class T>
-constexpr ptrdiff_t stream_block = 4096 / sizeof(T);
+constexpr ptrdiff_t aligned = 16 / sizeof(T);
 
 template <class T>
 void fill(std::span<T> values) {
@@ -160,7 +162,7 @@ TYPED_TEST(InclusiveScan, EveryEdge) {
   using T = TypeParam;
   std::vector<ptrdiff_t> edges;
   for (const ptrdiff_t chunks : {0, 1, 2, 5}) {
-    for (const ptrdiff_t more : {ptrdiff_t{0}, row, 4 * row, columns<T>, stream_block<T>, 2 * stream_block<T>}) {
+    for (const ptrdiff_t more : {ptrdiff_t{0}, row, 2 * row, 4 * row, columns<T>, 12 * row}) {
       edges.push_back(chunks * this->chunk + more);
     }
   }
@@ -182,11 +184,11 @@ TYPED_TEST(InclusiveScan, EveryAlignment) {
   using T = TypeParam;
   constexpr ptrdiff_t line = 64 / sizeof(T);
   for (ptrdiff_t in_offset = 0; in_offset < line; ++in_offset) {
-    const auto in = this->random(this->chunk + stream_block<T> + 5, in_offset);
+    const auto in = this->random(this->chunk + 9 * row + 5, in_offset);
     const auto expected = in_order(in.span());
     for (ptrdiff_t out_offset = 0; out_offset < line; ++out_offset) {
       this->expect_scan(in, expected, Sequential{}, out_offset);
-      this->expect_blocks(Sequential{}, in, expected, 1, true, out_offset);
+      if (out_offset % aligned<T> == 0) this->expect_blocks(Sequential{}, in, expected, 1, true, out_offset);
       if (this->HasFatalFailure()) return;
     }
   }
@@ -198,7 +200,7 @@ TYPED_TEST(InclusiveScan, FewElementsStreamedAtEveryAlignment) {
   for (ptrdiff_t count = 1; count <= 3 * line; ++count) {
     const auto in = this->random(count);
     const auto expected = in_order(in.span());
-    for (ptrdiff_t out_offset = 0; out_offset < line; ++out_offset) {
+    for (ptrdiff_t out_offset = 0; out_offset < line; out_offset += aligned<TypeParam>) {
       this->expect_blocks(Sequential{}, in, expected, 1, true, out_offset);
       if (this->HasFatalFailure()) return;
     }
@@ -223,7 +225,7 @@ TYPED_TEST(InclusiveScan, TheSameBitsWhateverTheParts) {
   const auto check = [&](auto model) {
     for (const ptrdiff_t width : {1, 2, 3, 5, 8, 12, 23, 24, 100}) {
       for (const bool streamed : {false, true}) {
-        this->expect_blocks(model, in, expected, width, streamed, 3);
+        this->expect_blocks(model, in, expected, width, streamed, 4);
         if (this->HasFatalFailure()) return;
       }
     }
@@ -233,6 +235,19 @@ TYPED_TEST(InclusiveScan, TheSameBitsWhateverTheParts) {
     check(Threads{threads});
     if constexpr (runtime::built<OpenMp>) check(OpenMp{threads});
     if constexpr (runtime::built<Tbb>) check(Tbb{threads});
+  }
+}
+
+// Large enough to be streamed by itself, if `out` is aligned for it.
+TYPED_TEST(InclusiveScan, BeyondTheCaches) {
+  using T = TypeParam;
+  const auto last = static_cast<ptrdiff_t>(std::max(runtime::cache_bytes(2), runtime::cache_bytes(3)));
+  if (last > (ptrdiff_t{64} << 20)) GTEST_SKIP() << "it would take " << 3 * last << " bytes";
+  const auto in = this->random(last / ptrdiff_t{2 * sizeof(T)} + 1234, 1);
+  ASSERT_TRUE(runtime::beyond_caches(2.0 * static_cast<double>(in.span().size_bytes())));
+  const auto expected = in_order(in.span());
+  for (const Backend& backend : {Backend(Automatic{}), Backend(Sequential{}), Backend(Threads{2})}) {
+    for (const ptrdiff_t out_offset : {1, 4}) this->expect_scan(in, expected, backend, out_offset);
   }
 }
 

@@ -2,6 +2,7 @@
 #include <speedwell/inclusive_scan.hpp>
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -10,6 +11,7 @@
 #include <speedwell/error.hpp>
 
 #include "kernels/inclusive_scan/inclusive_scan_blocks.hpp"
+#include "kernels/inclusive_scan/inclusive_scan_tile.hpp"
 #include "runtime/caches.hpp"
 #include "runtime/checks.hpp"
 #include "runtime/dispatch.hpp"
@@ -30,9 +32,8 @@ void check(std::span<const T> in, std::span<T> out) {
   if (out.data() != in.data()) runtime::check_apart("inclusive_scan", "out", out, "in", in);
 }
 
-// Chunks in a part, as many for each thread. Half of a thread's second-level cache is for the input of the part that is
-// being scanned, half for the next part's, which comes in meanwhile. One thread alone finds a chunk in its first-level
-// cache.
+// Chunks in a part, as many for each thread: half of its second-level cache, the other half being for the output, and
+// for the next part, which comes in meanwhile. One thread alone finds a chunk in its first-level cache.
 std::ptrdiff_t part_width(const runtime::Choice& choice, std::ptrdiff_t chunks, std::ptrdiff_t chunk_bytes) {
   if (std::holds_alternative<Sequential>(choice.model)) return 1;
   constexpr std::ptrdiff_t least_known_cache = 262144;
@@ -40,6 +41,13 @@ std::ptrdiff_t part_width(const runtime::Choice& choice, std::ptrdiff_t chunks, 
   const std::ptrdiff_t most = choice.threads * (std::max(cache, least_known_cache) / 2 / chunk_bytes);
   const std::ptrdiff_t parts = (chunks - 1) / most + 1;
   return ((chunks - 1) / (parts * choice.threads) + 1) * choice.threads;
+}
+
+// In place the lines to be written are in the caches anyway.
+template <class T>
+bool streams(std::span<const T> in, std::span<T> out) {
+  return out.data() != in.data() && runtime::beyond_caches(2.0 * static_cast<double>(in.size_bytes())) &&
+         reinterpret_cast<std::uintptr_t>(out.data()) % InclusiveScanTile<T>::stream_alignment == 0;
 }
 
 template <class T>
@@ -70,7 +78,7 @@ void scan(std::span<const T> in, std::span<T> out, const InclusiveScanOptions& o
       .out = reinterpret_cast<Element*>(out.data()),
       .count = count,
       .width = width,
-      .streamed = out.data() != in.data() && runtime::beyond_caches(2 * sizeof(T) * n),
+      .streamed = streams(in, out),
       .sums = sums,
   });
   runtime::run_on(choice, blocks.participants(), [&](auto model) { inclusive_scan_on(model, blocks); });

@@ -32,7 +32,7 @@ class InclusiveScanBlocks {
     T* out;
     std::ptrdiff_t count;  // at least 1
     std::ptrdiff_t width;  // chunks in a part, at least 1
-    bool streamed;         // whether `out` is written past the caches; not if it is `in`
+    bool streamed;         // whether `out` is written past the caches; not if it is `in` or isn't aligned for it
     T* sums;               // room for `width`
   };
 
@@ -44,28 +44,31 @@ class InclusiveScanBlocks {
 
   std::ptrdiff_t width() const { return std::min(call_.width, chunks_); }
 
-  // Scans chunk i of the part before, then sums up chunk i of this one.
+  // Scans chunk i of the part before, then sums up chunk i of this one, which is fetched meanwhile: so the memory is
+  // read from and written to at the same time.
   void run(std::ptrdiff_t step, std::ptrdiff_t i) noexcept {
     const std::ptrdiff_t scanned = (step - 1) * call_.width + i;
+    const std::ptrdiff_t summed = scanned + call_.width;
+    const bool sums_up = summed < chunks_ - 1;  // nobody needs the last one's total
     if (scanned >= 0 && scanned < chunks_) {
       participants_.note();
-      const std::ptrdiff_t first = scanned * chunk;
+      const T* const in = call_.in + scanned * chunk;
+      const T* const ahead = sums_up ? call_.in + summed * chunk : in;
+      const std::ptrdiff_t count = std::min(chunk, call_.count - scanned * chunk);
       const auto scan = call_.streamed ? tile_.scan_streamed : tile_.scan;
-      scan(call_.in + first, call_.out + first, std::min(chunk, call_.count - first), call_.sums[i]);
+      scan(in, call_.out + scanned * chunk, count, call_.sums[i], ahead);
     }
-    const std::ptrdiff_t summed = step * call_.width + i;
-    if (summed < chunks_) {
+    if (sums_up) {
       participants_.note();
-      // Nobody needs the last one's.
-      call_.sums[i] = summed < chunks_ - 1 ? tile_.total(call_.in + summed * chunk) : T{0};
+      call_.sums[i] = tile_.total(call_.in + summed * chunk);
     }
   }
 
-  // From the totals of a part to its offsets.
+  // From the totals of a part to its offsets, and the next part's first.
   void chain(std::ptrdiff_t step) noexcept {
-    const std::ptrdiff_t in_part = std::min(width(), chunks_ - step * call_.width);
-    for (std::ptrdiff_t i = 0; i < in_part; ++i) {
-      const T total = call_.sums[i];
+    const std::ptrdiff_t first = step * call_.width;
+    for (std::ptrdiff_t i = 0; i < width() && first + i < chunks_; ++i) {
+      const T total = first + i < chunks_ - 1 ? call_.sums[i] : T{0};
       call_.sums[i] = offset_;
       offset_ += total;
     }

@@ -104,6 +104,28 @@ struct Levels {
   HWY_INLINE hn::Vec<D> prefix(hn::Vec<D> v) const { return sixteen(eights(quads(pairs(v)))); }
 };
 
+// How results are written: into the caches, or past them.
+struct Stored {
+  template <class D, class T>
+  HWY_INLINE void operator()(D d, hn::Vec<D> v, T* p) const {
+    hn::StoreU(v, d, p);
+  }
+};
+
+// By 16 bytes: what malloc gives is aligned to that, but rarely to a whole vector. The processor gathers cache lines.
+struct Streamed {
+  template <class D, class T>
+  HWY_INLINE void operator()(D d, hn::Vec<D> v, T* p) const {
+    if constexpr (lanes < D >> block_lanes<D>) {
+      const hn::Half<D> half;
+      (*this)(half, LowerHalf(half, v), p);
+      (*this)(half, UpperHalf(half, v), p + lanes<D> / 2);
+    } else {
+      hn::Stream(v, d, p);
+    }
+  }
+};
+
 // `count` vectors, a power of two, as two halves of so many. Named and not in an array: compilers keep them in
 // registers without fail.
 template <class D, ptrdiff_t count>
@@ -117,9 +139,10 @@ struct Vectors {
     lower.load(p);
     upper.load(p + half);
   }
-  HWY_INLINE void store(T* p) const {
-    lower.store(p);
-    upper.store(p + half);
+  template <class Way>
+  HWY_INLINE void put(Way way, T* p) const {
+    lower.put(way, p);
+    upper.put(way, p + half);
   }
   HWY_INLINE void add(const T* p) {
     lower.add(p);
@@ -144,7 +167,10 @@ struct Vectors<D, 1> {
   hn::Vec<D> v;
 
   HWY_INLINE void load(const T* p) { v = hn::LoadU(D(), p); }
-  HWY_INLINE void store(T* p) const { hn::StoreU(v, D(), p); }
+  template <class Way>
+  HWY_INLINE void put(Way way, T* p) const {
+    way(D(), v, p);
+  }
   HWY_INLINE void add(const T* p) { v = hn::Add(v, hn::LoadU(D(), p)); }
   HWY_INLINE void add(hn::Vec<D> x) { v = hn::Add(v, x); }
   HWY_INLINE void prefix(const Levels<D>& levels) { v = levels.prefix(v); }
@@ -171,9 +197,10 @@ struct Rows {
     first.add_carry(carry, levels);
     second.add_carry(carry, levels);
   }
-  HWY_INLINE void store(T* out) const {
-    first.store(out);
-    second.store(out + count / 2 * row);
+  template <class Way>
+  HWY_INLINE void put(Way way, T* out) const {
+    first.put(way, out);
+    second.put(way, out + count / 2 * row);
   }
 };
 
@@ -187,81 +214,53 @@ struct Rows<D, 1> : Vectors<D, row / lanes<D>> {
 };
 
 // Scans one chunk, call by call.
-template <class T>
+template <class T, class Way>
 class Scanner {
   using D = hn::CappedTag<T, row>;
   // 8 vectors, or 4 rows: half of 16 registers.
   static constexpr ptrdiff_t at_once = lanes<D> == 1 ? 1 : HWY_MIN(8 * lanes<D> / row, 4);
 
  public:
-  HWY_INLINE explicit Scanner(T offset) : carry_(hn::Set(D(), offset)) {}
+  HWY_INLINE Scanner(T offset, const T* ahead) : carry_(hn::Set(D(), offset)), ahead_(ahead) {}
 
   // Only the last call may have a count that isn't a multiple of `row`.
   HWY_INLINE void scan(const T* in, T* out, ptrdiff_t count) {
     ptrdiff_t i = 0;
-    for (; i + at_once * row <= count; i += at_once * row) scan_rows<at_once>(in + i, out + i);
-    for (; i + row <= count; i += row) scan_rows<1>(in + i, out + i);
+    for (; i + at_once * row <= count; i += at_once * row) scan_rows<at_once>(Way(), in + i, out + i);
+    for (; i + row <= count; i += row) scan_rows<1>(Way(), in + i, out + i);
     if (i == count) return;
     T padded[row] = {};
     const auto bytes = static_cast<std::size_t>(count - i) * sizeof(T);
     std::memcpy(padded, in + i, bytes);
-    scan_rows<1>(padded, padded);
+    scan_rows<1>(Stored(), padded, padded);
     std::memcpy(out + i, padded, bytes);
   }
 
  private:
-  template <ptrdiff_t count>
-  HWY_INLINE void scan_rows(const T* in, T* out) {
+  template <ptrdiff_t count, class How>
+  HWY_INLINE void scan_rows(How how, const T* in, T* out) {
     Rows<D, count> rows;
     rows.load(in);
+    for (ptrdiff_t i = 0; i < count * row; i += cache_line<T>) hwy::Prefetch(ahead_ + i);
+    ahead_ += count * row;
     rows.prefix(levels_);
     rows.add_carry(carry_, levels_);
-    rows.store(out);
+    rows.put(how, out);
   }
 
   Levels<D> levels_;
   hn::Vec<D> carry_;
+  const T* ahead_;
 };
 
 template <class T>
-void scan(const T* in, T* out, ptrdiff_t count, T offset) noexcept {
-  Scanner<T>(offset).scan(in, out, count);
+void scan(const T* in, T* out, ptrdiff_t count, T offset, const T* ahead) noexcept {
+  Scanner<T, Stored>(offset, ahead).scan(in, out, count);
 }
 
-// Through a buffer in the first-level cache, since rows don't begin where the cache lines of `out` do, and only whole
-// lines may be streamed.
 template <class T>
-void scan_streamed(const T* in, T* out, ptrdiff_t count, T offset) noexcept {
-  constexpr ptrdiff_t block = 4096 / sizeof(T);
-  constexpr ptrdiff_t line = cache_line<T>;
-  const hn::CappedTag<T, line> d;
-  alignas(64) T buffer[line + block];
-
-  Scanner<T> scanner(offset);
-  // The buffer's first element stands for to[0], where a line begins, also if that is before `out`.
-  ptrdiff_t held = static_cast<ptrdiff_t>(reinterpret_cast<std::uintptr_t>(out) % 64 / sizeof(T));
-  T* to = out - held;
-  ptrdiff_t written = held;  // of the line at `to`
-  while (count > 0) {
-    const ptrdiff_t taken = HWY_MIN(count, block);
-    scanner.scan(in, buffer + held, taken);
-    held += taken;
-    in += taken;
-    count -= taken;
-
-    const ptrdiff_t whole = held / line * line;
-    ptrdiff_t done = 0;
-    if (written > 0 && whole > 0) {
-      std::memcpy(to + written, buffer + written, static_cast<std::size_t>(line - written) * sizeof(T));
-      written = 0;
-      done = line;
-    }
-    for (; done < whole; done += lanes<decltype(d)>) hn::Stream(hn::Load(d, buffer + done), d, to + done);
-    to += whole;
-    held -= whole;
-    std::memcpy(buffer, buffer + whole, static_cast<std::size_t>(held) * sizeof(T));
-  }
-  std::memcpy(to + written, buffer + written, static_cast<std::size_t>(held - written) * sizeof(T));
+void scan_streamed(const T* in, T* out, ptrdiff_t count, T offset, const T* ahead) noexcept {
+  Scanner<T, Streamed>(offset, ahead).scan(in, out, count);
   hwy::FlushStream();
 }
 
@@ -277,7 +276,7 @@ T total(const T* in) noexcept {
     Vectors<D, at_once> lane_sums;
     lane_sums.load(in + first);
     for (ptrdiff_t i = width; i < InclusiveScanTile<T>::chunk; i += width) lane_sums.add(in + first + i);
-    lane_sums.store(sums + first);
+    lane_sums.put(Stored(), sums + first);
   }
   for (ptrdiff_t half = width / 2; half > 0; half /= 2) {
     for (ptrdiff_t i = 0; i < half; ++i) sums[i] += sums[half + i];

@@ -11,14 +11,17 @@ template <class T>
 struct InclusiveScanTile {
   // Elements of a chunk: 16 KiB, so that what total() has read is still in the first-level cache when scan() comes.
   static constexpr std::ptrdiff_t chunk = 16384 / sizeof(T);
+  static constexpr std::size_t stream_alignment = 16;
 
   // Of a whole chunk.
   T (*total)(const T* in) noexcept;
 
-  // out[i] = offset + in[0] + ... + in[i] for `count` elements, 0 to `chunk`. `out` may be `in`.
-  using Scan = void (*)(const T* in, T* out, std::ptrdiff_t count, T offset) noexcept;
+  // out[i] = offset + in[0] + ... + in[i] for `count` elements, 0 to `chunk`. `out` may be `in`. Meanwhile fetches the
+  // `count` elements at `ahead`, which the caller is going to read next.
+  using Scan = void (*)(const T* in, T* out, std::ptrdiff_t count, T offset, const T* ahead) noexcept;
   Scan scan;
-  // The same past the caches; other threads see it as soon as it returns. `out` must be apart from `in`.
+  // The same past the caches, to an `out` that is apart from `in` and begins at a multiple of `stream_alignment` bytes.
+  // Other threads may read it as soon as this returns.
   Scan scan_streamed;
 };
 
