@@ -116,12 +116,12 @@ struct Stored {
 struct Streamed {
   template <class D, class T>
   HWY_INLINE void operator()(D d, hn::Vec<D> v, T* p) const {
-    if constexpr (lanes < D >> block_lanes<D>) {
+    if constexpr (lanes<D> <= block_lanes<D>) {
+      hn::Stream(v, d, p);
+    } else {
       const hn::Half<D> half;
       (*this)(half, LowerHalf(half, v), p);
       (*this)(half, UpperHalf(half, v), p + lanes<D> / 2);
-    } else {
-      hn::Stream(v, d, p);
     }
   }
 };
@@ -213,54 +213,44 @@ struct Rows<D, 1> : Vectors<D, row / lanes<D>> {
   }
 };
 
-// Scans one chunk, call by call.
-template <class T, class Way>
-class Scanner {
+template <ptrdiff_t count, class D, class Way, class T>
+HWY_INLINE void scan_rows(const Levels<D>& levels, hn::Vec<D>& carry, Way way, const T* in, T* out, const T* ahead) {
+  Rows<D, count> rows;
+  rows.load(in);
+  for (ptrdiff_t i = 0; i < count * row; i += cache_line<T>) hwy::Prefetch(ahead + i);
+  rows.prefix(levels);
+  rows.add_carry(carry, levels);
+  rows.put(way, out);
+}
+
+template <class Way, class T>
+HWY_INLINE void scan_chunk(Way way, const T* in, T* out, ptrdiff_t count, T offset, const T* ahead) {
   using D = hn::CappedTag<T, row>;
   // 8 vectors, or 4 rows: half of 16 registers.
-  static constexpr ptrdiff_t at_once = lanes<D> == 1 ? 1 : HWY_MIN(8 * lanes<D> / row, 4);
-
- public:
-  HWY_INLINE Scanner(T offset, const T* ahead) : carry_(hn::Set(D(), offset)), ahead_(ahead) {}
-
-  // Only the last call may have a count that isn't a multiple of `row`.
-  HWY_INLINE void scan(const T* in, T* out, ptrdiff_t count) {
-    ptrdiff_t i = 0;
-    for (; i + at_once * row <= count; i += at_once * row) scan_rows<at_once>(Way(), in + i, out + i);
-    for (; i + row <= count; i += row) scan_rows<1>(Way(), in + i, out + i);
-    if (i == count) return;
-    T padded[row] = {};
-    const auto bytes = static_cast<std::size_t>(count - i) * sizeof(T);
-    std::memcpy(padded, in + i, bytes);
-    scan_rows<1>(Stored(), padded, padded);
-    std::memcpy(out + i, padded, bytes);
+  constexpr ptrdiff_t at_once = lanes<D> == 1 ? 1 : HWY_MIN(8 * lanes<D> / row, 4);
+  const Levels<D> levels;
+  auto carry = hn::Set(D(), offset);
+  ptrdiff_t i = 0;
+  for (; i + at_once * row <= count; i += at_once * row) {
+    scan_rows<at_once>(levels, carry, way, in + i, out + i, ahead + i);
   }
-
- private:
-  template <ptrdiff_t count, class How>
-  HWY_INLINE void scan_rows(How how, const T* in, T* out) {
-    Rows<D, count> rows;
-    rows.load(in);
-    for (ptrdiff_t i = 0; i < count * row; i += cache_line<T>) hwy::Prefetch(ahead_ + i);
-    ahead_ += count * row;
-    rows.prefix(levels_);
-    rows.add_carry(carry_, levels_);
-    rows.put(how, out);
-  }
-
-  Levels<D> levels_;
-  hn::Vec<D> carry_;
-  const T* ahead_;
-};
+  for (; i + row <= count; i += row) scan_rows<1>(levels, carry, way, in + i, out + i, ahead + i);
+  if (i == count) return;
+  T padded[row] = {};
+  const std::size_t bytes = static_cast<std::size_t>(count - i) * sizeof(T);
+  std::memcpy(padded, in + i, bytes);
+  scan_rows<1>(levels, carry, Stored(), padded, padded, padded);
+  std::memcpy(out + i, padded, bytes);
+}
 
 template <class T>
 void scan(const T* in, T* out, ptrdiff_t count, T offset, const T* ahead) noexcept {
-  Scanner<T, Stored>(offset, ahead).scan(in, out, count);
+  scan_chunk(Stored(), in, out, count, offset, ahead);
 }
 
 template <class T>
 void scan_streamed(const T* in, T* out, ptrdiff_t count, T offset, const T* ahead) noexcept {
-  Scanner<T, Streamed>(offset, ahead).scan(in, out, count);
+  scan_chunk(Streamed(), in, out, count, offset, ahead);
   hwy::FlushStream();
 }
 

@@ -27,17 +27,18 @@ struct InclusiveScanOptions {
 //   out         carry + row's prefix sum. The carry begins at the chunk's offset; the next row's is carry + the row's
 //               last prefix sum, which is what was written last
 //
-// A last row that is shorter acts as if filled up with zeros. The error of out[i] is at most e (|in[0]| + ... +
+// A last row that is shorter acts as if filled up with zeros. The error of out[i] is at most about e (|in[0]| + ... +
 // |in[i]|), where e is half an epsilon for each addition on the way: i / 4096 + 336 of them for floats, i / 2048 + 200
 // for doubles, against i for a running sum. Within a chunk the results of numbers that aren't negative never decrease;
 // from one chunk to the next they may, by as much as the error. No result is -0. From the first NaN on all results are
 // NaN; from the first infinity on infinite, or NaN where infinities of both signs have come. A total or a prefix sum of
 // a row may overflow where the running sum doesn't.
 //
-// n - 1 additions are asked for, about 4.5 n are done. Reads the input once from memory and once more from a cache,
-// writes the output once, past the caches if both don't fit there. Memory O(threads), none allocated once warm.
-// Two passes over parts that fit the caches after Zhang, Wang and Ross, "Parallel Prefix Sum with SIMD" (arXiv
-// 2312.14874, 2023); a row's order after Sklansky, "Conditional-Sum Addition Logic" (IRE Trans. EC-9, 1960).
+// Work O(n): n - 1 additions are asked for, about 4 n are done. The input is read once from memory and once more from a
+// cache, and the output written once: past the caches if both don't fit there and `out` begins at a multiple of 16
+// bytes, as all that malloc and new give does. Memory O(threads), none allocated once warm. Two passes over parts that
+// fit the caches after Zhang, Wang and Ross, "Parallel Prefix Sum with SIMD" (arXiv 2312.14874); a row's order after
+// Sklansky, "Conditional-Sum Addition Logic" (IRE Transactions on Electronic Computers EC-9, 1960).
 //
 // Throws InvalidArgument, with `out` untouched, on sizes that differ, spans that overlap in part, null data with a
 // non-empty size, or a backend or thread count that can't be had.
