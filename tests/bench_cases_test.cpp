@@ -17,6 +17,7 @@
 #include "bench/case.hpp"
 #include "bench/cases/buffer.hpp"
 #include "bench/cases/image_filter_case.hpp"
+#include "bench/cases/inclusive_scan_case.hpp"
 #include "bench/cases/matmul_case.hpp"
 
 namespace speedwell::bench {
@@ -71,6 +72,7 @@ TEST(Cases, CountOperationsAndCompulsoryBytes) {
   expect("gaussian_blur/f32c1_sigma5/640x480", 122 * 640 * 480, 8 * 640 * 480);
   expect("sobel/u8c1/1920x1080", 4.0 * 1920 * 1080, 3.0 * 1920 * 1080);
   expect("median_blur/f32c1/3840x2160", 38.0 * 3840 * 2160, 8.0 * 3840 * 2160);
+  expect("inclusive_scan/i64/1048576", 1048576, 16.0 * 1048576);
   const Case* triad = find_case("ceiling/triad/memory");
   EXPECT_EQ(triad->bytes / triad->flops, 12);
   EXPECT_EQ(triad->bytes / triad->written_bytes, 3);
@@ -271,6 +273,34 @@ TEST(Oracle, TellsOtherFiltersApart) {
   EXPECT_THAT(median->verify(), HasSubstr("pixel"));
 }
 
+template <class T>
+void expect_scans_are_told_apart(const char* name) {
+  const auto workload = make(name);
+  auto& scan = dynamic_cast<ScanWorkload<T>&>(*workload);
+  const std::span<const T> in = scan.in();
+  const std::span<T> out = scan.out();
+  workload->run(Sequential{});
+  ASSERT_THAT(workload->verify(), IsEmpty());
+  // An element left out from some place on, or for a chunk; two results swapped. An element near zero may pass.
+  std::size_t i = in.size() - 5000;
+  while (std::abs(static_cast<double>(in[i])) < 0.1) ++i;
+  for (std::size_t j = i; j < in.size(); ++j) out[j] -= in[i];
+  EXPECT_THAT(workload->verify(), HasSubstr("element " + std::to_string(i) + " "));
+  workload->run(Sequential{});
+  for (std::size_t j = i; j < i + 64; ++j) out[j] += in[i];
+  EXPECT_THAT(workload->verify(), HasSubstr("element " + std::to_string(i) + " "));
+  workload->run(Sequential{});
+  std::swap(out[i - 1], out[i]);
+  EXPECT_THAT(workload->verify(), HasSubstr("element " + std::to_string(i - 1) + " "));
+}
+
+TEST(Oracle, TellsScansApart) {
+  expect_scans_are_told_apart<float>("inclusive_scan/f32/16777216");
+  expect_scans_are_told_apart<double>("inclusive_scan/f64/65536");
+  expect_scans_are_told_apart<std::int32_t>("inclusive_scan/i32/65536");
+  expect_scans_are_told_apart<std::int64_t>("inclusive_scan/i64/1048576");
+}
+
 TEST(Inputs, AreNeitherConstantNorZero) {
   const auto product = make("matmul/f32/64x64x64");
   const auto a = dynamic_cast<MatmulWorkload<float>&>(*product).a();
@@ -286,6 +316,13 @@ TEST(Inputs, AreNeitherConstantNorZero) {
   EXPECT_GT(levels.size(), 150U);
   EXPECT_GT(*levels.begin(), 0);
   EXPECT_LT(*levels.rbegin(), 255);
+
+  const auto scan = make("inclusive_scan/f32/65536");
+  const auto in = dynamic_cast<ScanWorkload<float>&>(*scan).in();
+  const std::set<float> values(in.begin(), in.end());
+  EXPECT_GT(values.size(), 64000U);
+  EXPECT_LT(*values.begin(), -1.9F);
+  EXPECT_GT(*values.rbegin(), 1.9F);
 }
 
 class Ceilings : public testing::TestWithParam<const char*> {};

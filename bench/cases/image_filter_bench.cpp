@@ -341,7 +341,7 @@ std::vector<Case> image_filter_cases() {
   add<std::uint8_t, std::uint8_t>(cases, "median_blur", Filter::median_blur, window, 3, median_operations, 0);
   add<float, float>(cases, "median_blur", Filter::median_blur, window, 1, median_operations, 3840);
 
-  constexpr Size icon = {96, 64};
+  constexpr Size icon = {64, 32};
   using std::uint8_t;
   cases.push_back(tiny(make_case<uint8_t, uint8_t>("gaussian_blur", Filter::gaussian_blur, {"", 1, 5}, icon, 1, 18)));
   cases.push_back(tiny(make_case<uint8_t, std::int16_t>("sobel", Filter::sobel, window, icon, 1, sobel_operations)));

@@ -111,7 +111,7 @@ std::vector<Case> stream_cases() {
     for (const std::ptrdiff_t count : {2048, 32768, 524288, 16777216}) cases.push_back(make_case<float>(kind, count));
     for (const std::ptrdiff_t count : {1024, 16384, 262144, 8388608}) cases.push_back(make_case<double>(kind, count));
     cases.back().quick = true;
-    cases.push_back(tiny(make_case<float>(kind, 32768)));
+    cases.push_back(tiny(make_case<float>(kind, 8192)));
   }
   return cases;
 }
