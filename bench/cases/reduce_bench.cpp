@@ -51,14 +51,13 @@ W wide_sum(std::ptrdiff_t count, Term term) {
   return sum;
 }
 
-// How far from the exact value n terms of variance v may add up to. An addition of m terms' sum rounds by a standard
-// deviation of eps sqrt(v m / 12), eps = the distance from 1 to the next number. Longest are the chains of a peer that
-// has but 32 of them, each over n / 32 terms: all their roundings together make eps n sqrt(v / 768). We allow 10
-// standard deviations. (Ours make eps sqrt(v n (16 + log2 n) / 12), less than that beyond 512 elements.)
+// How far from the exact value n terms of variance v may add up to. An addition that makes the sum of m terms rounds by
+// a standard deviation of eps sqrt(v m / 12), eps = the distance from 1 to the next number. A peer may have but 32
+// chains, each over n / 32 terms: all its roundings together make eps n sqrt(v / 768). We allow 5 standard deviations.
+// (Ours make eps sqrt(v n (11 + log2 n) / 12), less than that from 4096 elements on.)
 template <class T>
 double tolerance(std::ptrdiff_t count, double variance) {
-  const auto n = static_cast<double>(std::max<std::ptrdiff_t>(count, 512));
-  return 10 * std::numeric_limits<T>::epsilon() * n * std::sqrt(variance / 768);
+  return 5 * std::numeric_limits<T>::epsilon() * static_cast<double>(count) * std::sqrt(variance / 768);
 }
 
 template <class T>
