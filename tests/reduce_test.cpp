@@ -235,12 +235,12 @@ TYPED_TEST(Reduce, ZerosKeepTheirSignsAndDenormalsTheirBits) {
         x[i] = sign * tiny * static_cast<T>(1 + i % 3);
         y[i] = tiny;
       }
-      this->check(x.span(), y.span(), {Sequential{}, Threads{2}});
+      this->check(x.span(), y.span(), every_backend());
       for (T& element : y.span()) element = 1;
-      this->check(x.span(), y.span(), {Sequential{}, Threads{2}});
+      this->check(x.span(), y.span(), every_backend());
     }
     for (T& element : x.span()) element = T{-0.0};
-    this->check(x.span(), y.span(), {Sequential{}, Threads{2}});
+    this->check(x.span(), y.span(), every_backend());
     EXPECT_FALSE(std::signbit(sum(x.input(), {})));
   }
 }
