@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// OpenBLAS's matrix products as a child of the sweep.
+// OpenBLAS's matrix and dot products as a child of the sweep.
 #include <cblas.h>
 
 #include "bench/peers/peer.hpp"
@@ -19,11 +19,13 @@ class OpenBlasPeer final : public Peer {
   }
   std::string isa() const override { return openblas_get_corename(); }
   std::string wait_policy() const override { return "OpenBLAS's own"; }
-  bool offers(const Case& which) const override { return which.kernel == "matmul"; }
+  bool offers(const Case& which) const override { return which.kernel == "matmul" || which.kernel == "dot"; }
 
   std::function<void()> call(Workload& workload) override {
     if (auto* f32 = dynamic_cast<MatmulWorkload<float>*>(&workload)) return product(*f32, cblas_sgemm);
     if (auto* f64 = dynamic_cast<MatmulWorkload<double>*>(&workload)) return product(*f64, cblas_dgemm);
+    if (auto* f32 = dynamic_cast<DotWorkload<float>*>(&workload)) return dot_product(*f32, cblas_sdot);
+    if (auto* f64 = dynamic_cast<DotWorkload<double>*>(&workload)) return dot_product(*f64, cblas_ddot);
     return {};
   }
 
@@ -33,6 +35,13 @@ class OpenBlasPeer final : public Peer {
     return [gemm, a = workload.a(), b = workload.b(), c = workload.c()] {
       const auto m = static_cast<blasint>(c.rows), n = static_cast<blasint>(c.cols), k = static_cast<blasint>(a.cols);
       gemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, T{1}, a.data, k, b.data, n, T{0}, c.data, n);
+    };
+  }
+
+  template <class T, class Dot>
+  static std::function<void()> dot_product(DotWorkload<T>& workload, Dot dot) {
+    return [dot, x = workload.x(), y = workload.y(), result = &workload.result()] {
+      *result = dot(static_cast<blasint>(x.size()), x.data(), 1, y.data(), 1);
     };
   }
 };

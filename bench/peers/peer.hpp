@@ -4,6 +4,7 @@
 
 #include "bench/cases/image_filter_case.hpp"
 #include "bench/cases/matmul_case.hpp"
+#include "bench/cases/reduce_case.hpp"
 #include "bench/child/protocol.hpp"
 
 namespace speedwell::bench {
