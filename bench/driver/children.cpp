@@ -30,7 +30,8 @@ struct PeerProgram {
 constexpr PeerProgram peer_programs[] = {
     {"eigen", "speedwell_peer_eigen_avx512", Isa::avx512}, {"eigen", "speedwell_peer_eigen_avx2", Isa::avx2},
     {"eigen", "speedwell_peer_eigen", std::nullopt},       {"openblas", "speedwell_peer_openblas", std::nullopt},
-    {"opencv", "speedwell_peer_opencv", std::nullopt},
+    {"opencv", "speedwell_peer_opencv", std::nullopt},     {"onetbb", "speedwell_peer_onetbb", std::nullopt},
+    {"vqsort", "speedwell_peer_vqsort", std::nullopt},
 };
 
 std::vector<Peer> find_peers(const fs::path& folder) {
