@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Highway's vqsort as a child of the sweep. It knows one thread.
-#include <hwy/highway.h>
 #include <hwy/contrib/sort/vqsort.h>
+#include <hwy/highway.h>
 #include <hwy/targets.h>
 
 #include "bench/cases/sort_case.hpp"

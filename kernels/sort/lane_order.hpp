@@ -15,11 +15,12 @@ struct LaneOrder {
 
   constexpr LaneOrder() {
     constexpr int parts = 8 / lanes;
+    constexpr bool order[] = {true, false};
     for (unsigned set = 0; set < 1U << lanes; ++set) {
       int to = 0;
-      for (const unsigned wanted : {1U, 0U}) {
+      for (const bool chosen : order) {
         for (int lane = 0; lane < lanes; ++lane) {
-          if ((set >> lane & 1) != wanted) continue;
+          if ((set >> lane & 1) != chosen) continue;
           for (int part = 0; part < parts; ++part)
             of[set] |= static_cast<std::uint32_t>(parts * lane + part) << 4 * to++;
         }

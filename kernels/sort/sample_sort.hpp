@@ -19,7 +19,7 @@
 
 namespace speedwell {
 
-// Into what n keys of so many bytes are cut. `at_once` is how many bytes a quicksort should get.
+// Into what n keys of so many bytes are cut. `at_once` is how many bytes a bucket should have at most.
 struct SampleSortShape {
   static constexpr std::ptrdiff_t least_keys = 1024;  // that a thread should have
   static constexpr std::ptrdiff_t oversampling = 16;  // the largest bucket then is about twice the mean

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <string>
 
 #include <speedwell/error.hpp>
@@ -17,13 +18,13 @@ namespace speedwell {
 
 namespace {
 
-// The bytes of keys that a quicksort should get. Its first levels stream through the next cache at about the speed of
-// their arithmetic, so that several times what fits the second one cost less than more buckets do. At least so many
-// that a sample is a small part of them.
-std::ptrdiff_t bytes_at_once() {
+// The bytes of keys that a bucket should have at most. Quicksort's first levels stream through the next cache at about
+// the speed of their arithmetic, so that several times what fits the second one cost less than more buckets do. At
+// least so many that a sample is a small part of them.
+std::ptrdiff_t most_bytes_a_bucket() {
   constexpr std::size_t usual_cache = 1 << 20, least = 1 << 16;
   const std::size_t cache = runtime::cache_bytes(2);
-  return static_cast<std::ptrdiff_t>(std::max(4 * (cache > 0 ? cache : usual_cache), least));
+  return static_cast<std::ptrdiff_t>(std::max(8 * (cache > 0 ? cache : usual_cache), least));
 }
 
 // On the calling thread, by quicksort alone.
@@ -59,12 +60,16 @@ void sort_checked(std::span<const T> in, std::span<T> out, const SortOptions& op
   if (n == 0) return runtime::record_run(choice, participants);
   choice.limit_threads(n / SampleSortShape::least_keys);
 
-  const std::ptrdiff_t at_once = bytes_at_once();
-  if (choice.threads == 1 && n * key_bytes <= at_once) {
-    const auto scratch = reinterpret_cast<OrderedKeyOf<T>*>(runtime::thread_workspace(in.size_bytes()));
+  const std::ptrdiff_t at_once = most_bytes_a_bucket();
+  // One thread is faster without buckets until each level goes through the memory.
+  if (choice.threads == 1 && !runtime::beyond_caches(bytes / 2)) {
+    // What is large isn't left to the thread, which may never sort again.
+    std::optional<runtime::LeasedBuffer> shared;
+    if (bytes > static_cast<double>(at_once)) shared.emplace(in.size_bytes());
+    std::byte* const memory = shared ? shared->data() : runtime::thread_workspace(in.size_bytes());
     return runtime::run_on(choice, participants, [&](auto) {
       participants.note();
-      sort_at_once(in.data(), out.data(), n, scratch);
+      sort_at_once(in.data(), out.data(), n, reinterpret_cast<OrderedKeyOf<T>*>(memory));
     });
   }
   const SampleSortShape shape(n, key_bytes, at_once, choice.threads);

@@ -20,13 +20,12 @@ struct SortOptions {
 // Integers: by value. Floats: from minus infinity over -0.0, which comes before +0.0, to infinity; then the NaNs,
 // positive ones by rising and then negative ones by falling payload.
 //
-// Work O(n log n) whatever the keys; O(n) if they ascend or descend already, or are equal. Memory: for n keys beyond
-// the second-level cache, or more than one thread, n keys and n bytes besides; otherwise n keys of the calling thread's
-// own. Kept between calls, so that none is allocated once warm. Many keys are first distributed to buckets by splitters
-// from a sample (Sanders and Winkel, "Super Scalar Sample Sort", ESA 2004); then, and few at once, a quicksort
-// partitions whole vectors and leaves small parts to a sorting network (Bramas, "A Novel Hybrid Quicksort Algorithm
-// Vectorized using AVX-512 on Intel Skylake", 2017; Blacher et al., "Vectorized and performance-portable Quicksort",
-// 2022).
+// Work O(n log n) whatever the keys; O(n) if they ascend or descend already, or are equal. Memory: n keys, and with
+// more than one thread, or keys far beyond the caches, n bytes besides; kept between calls, so that none is allocated
+// once warm. A quicksort partitions whole vectors and leaves small parts to a sorting network (Bramas, "A Novel Hybrid
+// Quicksort Algorithm Vectorized using AVX-512 on Intel Skylake", 2017; Blacher et al., "Vectorized and
+// performance-portable Quicksort", 2022). Threads first distribute the keys to buckets, by splitters from a sample, and
+// then sort those (Sanders and Winkel, "Super Scalar Sample Sort", ESA 2004).
 //
 // Throws InvalidArgument, with nothing written, on null data with a non-empty size, sizes that differ, partial overlap,
 // or a backend or thread count that can't be had.
