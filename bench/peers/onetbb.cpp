@@ -5,9 +5,11 @@
 #include <tbb/blocked_range.h>
 #include <tbb/global_control.h>
 #include <tbb/parallel_scan.h>
+#include <tbb/parallel_sort.h>
 #include <tbb/version.h>
 
 #include "bench/cases/inclusive_scan_case.hpp"
+#include "bench/cases/sort_case.hpp"
 #include "bench/peers/peer.hpp"
 
 namespace speedwell::bench {
@@ -21,13 +23,16 @@ class OneTbbPeer final : public Peer {
   std::string version() const override { return TBB_runtime_version(); }
   std::string isa() const override { return "the compiler's default"; }
   std::string wait_policy() const override { return "oneTBB's own"; }
-  bool offers(const Case& which) const override { return which.kernel == "inclusive_scan"; }
+  bool offers(const Case& which) const override { return which.kernel == "inclusive_scan" || which.kernel == "sort"; }
 
   std::function<void()> call(Workload& workload) override {
     if (auto* f32 = dynamic_cast<ScanWorkload<float>*>(&workload)) return scan(*f32);
     if (auto* f64 = dynamic_cast<ScanWorkload<double>*>(&workload)) return scan(*f64);
     if (auto* i32 = dynamic_cast<ScanWorkload<std::int32_t>*>(&workload)) return scan(*i32);
     if (auto* i64 = dynamic_cast<ScanWorkload<std::int64_t>*>(&workload)) return scan(*i64);
+    if (auto* f32 = dynamic_cast<SortWorkload<float>*>(&workload)) return sort(*f32);
+    if (auto* i32 = dynamic_cast<SortWorkload<std::int32_t>*>(&workload)) return sort(*i32);
+    if (auto* u64 = dynamic_cast<SortWorkload<std::uint64_t>*>(&workload)) return sort(*u64);
     return {};
   }
 
@@ -46,6 +51,11 @@ class OneTbbPeer final : public Peer {
           },
           std::plus<T>());
     };
+  }
+
+  template <class T>
+  static std::function<void()> sort(SortWorkload<T>& workload) {
+    return [keys = workload.keys()] { tbb::parallel_sort(keys.begin(), keys.end()); };
   }
 
   tbb::global_control limit_;
