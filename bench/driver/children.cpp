@@ -28,14 +28,10 @@ struct PeerProgram {
 
 // Of each peer the first that is there and that this processor can run.
 constexpr PeerProgram peer_programs[] = {
-    {"eigen", "speedwell_peer_eigen_avx512", Isa::avx512},
-    {"eigen", "speedwell_peer_eigen_avx2", Isa::avx2},
-    {"eigen", "speedwell_peer_eigen", std::nullopt},
-    {"openblas", "speedwell_peer_openblas", std::nullopt},
-    {"opencv", "speedwell_peer_opencv", std::nullopt},
-    {"loops", "speedwell_peer_loops", std::nullopt},
-    {"onetbb", "speedwell_peer_onetbb", std::nullopt},
-    {"pstl", "speedwell_peer_pstl", std::nullopt},
+    {"eigen", "speedwell_peer_eigen_avx512", Isa::avx512}, {"eigen", "speedwell_peer_eigen_avx2", Isa::avx2},
+    {"eigen", "speedwell_peer_eigen", std::nullopt},       {"openblas", "speedwell_peer_openblas", std::nullopt},
+    {"opencv", "speedwell_peer_opencv", std::nullopt},     {"loops", "speedwell_peer_loops", std::nullopt},
+    {"onetbb", "speedwell_peer_onetbb", std::nullopt},     {"pstl", "speedwell_peer_pstl", std::nullopt},
     {"vqsort", "speedwell_peer_vqsort", std::nullopt},
 };
 
