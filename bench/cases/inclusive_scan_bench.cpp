@@ -98,6 +98,7 @@ Case scan_case(const char* type, std::ptrdiff_t count) {
       .size = std::to_string(count),
       .flops = n,
       .bytes = 2 * n * sizeof(T),
+      .written_bytes = n * sizeof(T),
       .precision = type,
       .make = [count](int threads) { return std::make_unique<Scan<T>>(count, threads); },
   };

@@ -179,6 +179,7 @@ Case make_case(const char* type, const Size& size, RowDivision division = RowDiv
       .size = std::to_string(size.width) + "x" + std::to_string(size.height),
       .flops = operations * static_cast<double>(iterations<T>(size)),
       .bytes = static_cast<double>(size.width * size.height) * sizeof(std::int32_t),
+      .written_bytes = static_cast<double>(size.width * size.height) * sizeof(std::int32_t),
       .precision = type,
       .make = [size, division](int threads) { return std::make_unique<Escapes<T>>(size, division, threads); },
   };

@@ -170,7 +170,7 @@ std::vector<Case> reduce_cases() {
           sum_case<float>(4096),         sum_case<float>(65'536),
           sum_case<float>(1'048'576),    sum_case<float>(16'777'216),
           sum_case<double>(4096),        sum_case<double>(65'536),
-          sum_case<double>(1'048'576),   quick(sum_case<double>(8'388'608)),
+          sum_case<double>(1'048'576),   quick(sum_case<double>(16'777'216)),
           tiny(dot_case<float>(32'768)), tiny(sum_case<double>(32'768))};
 }
 

@@ -129,6 +129,7 @@ Case sort_case(std::string variant, Pattern pattern, std::ptrdiff_t n) {
       .size = std::to_string(n),
       .flops = 0,  // no operations that a peak is known for
       .bytes = 2.0 * sizeof(T) * static_cast<double>(n),
+      .written_bytes = 1.0 * sizeof(T) * static_cast<double>(n),
       .precision = variant.substr(0, 3),
       .quick = variant == "f32" && n == 1'000'000,
       .make = [pattern, n](int threads) { return std::make_unique<Keys<T>>(pattern, n, threads); },

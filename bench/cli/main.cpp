@@ -84,7 +84,7 @@ void add_bench(CLI::App& app, BenchOptions& options) {
   verb->add_option("--output", options.output, "The run's folder; default: results/<UTC time>")->type_name("FOLDER");
   verb->add_flag("--resume", options.resume, "Go on with the newest unfinished run, or with the one in --output");
   verb->add_flag("--list", options.list, "Print the cells, measure nothing");
-  verb->add_flag("--no-peers", options.no_peers, "Don't measure Eigen, OpenBLAS and OpenCV beside");
+  verb->add_flag("--no-peers", options.no_peers, "Don't measure other libraries beside");
   verb->add_flag("--no-report", options.no_report, "No plots and no HTML page");
   verb->add_flag("--json", options.json, "Print the analysis (with --list, the cells) as JSON");
   verb->add_option("--timeout", options.timeout_s, "When a silent child counts as hung")

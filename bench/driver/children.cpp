@@ -24,22 +24,24 @@ struct PeerProgram {
   const char* peer;
   const char* file;
   std::optional<Isa> needs;
+  bool one_thread = false;
 };
 
 // Of each peer the first that is there and that this processor can run.
 constexpr PeerProgram peer_programs[] = {
-    {"eigen", "speedwell_peer_eigen_avx512", Isa::avx512}, {"eigen", "speedwell_peer_eigen_avx2", Isa::avx2},
-    {"eigen", "speedwell_peer_eigen", std::nullopt},       {"openblas", "speedwell_peer_openblas", std::nullopt},
-    {"opencv", "speedwell_peer_opencv", std::nullopt},     {"loops", "speedwell_peer_loops", std::nullopt},
-    {"onetbb", "speedwell_peer_onetbb", std::nullopt},     {"pstl", "speedwell_peer_pstl", std::nullopt},
-    {"vqsort", "speedwell_peer_vqsort", std::nullopt},
+    {"eigen", "speedwell_peer_eigen_avx512", Isa::avx512},   {"eigen", "speedwell_peer_eigen_avx2", Isa::avx2},
+    {"eigen", "speedwell_peer_eigen", std::nullopt},         {"openblas", "speedwell_peer_openblas", std::nullopt},
+    {"opencv", "speedwell_peer_opencv", std::nullopt},       {"loops", "speedwell_peer_loops", std::nullopt},
+    {"onetbb", "speedwell_peer_onetbb", std::nullopt},       {"pstl", "speedwell_peer_pstl", std::nullopt},
+    {"vqsort", "speedwell_peer_vqsort", std::nullopt, true},
 };
 
 std::vector<Peer> find_peers(const fs::path& folder) {
   const std::vector<Isa>& isas = machine().isas;
   std::vector<Peer> peers;
   for (const PeerProgram& candidate : peer_programs) {
-    if (peers.empty() || peers.back().name != candidate.peer) peers.push_back({candidate.peer, {}});
+    if (peers.empty() || peers.back().name != candidate.peer)
+      peers.push_back({candidate.peer, {}, candidate.one_thread});
     const bool runs = !candidate.needs || std::find(isas.begin(), isas.end(), *candidate.needs) != isas.end();
     std::error_code ignored;
     if (runs && peers.back().program.empty() && fs::exists(folder / candidate.file, ignored)) {

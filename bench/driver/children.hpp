@@ -19,6 +19,7 @@ namespace speedwell::bench {
 struct Peer {
   std::string name;
   std::filesystem::path program;  // empty: none that this processor can run is installed
+  bool one_thread = false;        // it knows no more
 };
 
 class Children {

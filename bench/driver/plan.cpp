@@ -128,6 +128,7 @@ struct PresentPeer {
   std::string name;
   std::string version;
   std::vector<std::string> cases;
+  bool one_thread;
 };
 
 std::vector<PresentPeer> present_peers(const Selection& selection, Children& children, Progress& progress) {
@@ -140,8 +141,9 @@ std::vector<PresentPeer> present_peers(const Selection& selection, Children& chi
       continue;
     }
     try {
-      const json& hello = children.hello({peer.name, selection.threads.front()});
-      present.push_back({peer.name, hello.value("version", ""), hello.at("cases").get<std::vector<std::string>>()});
+      const json& hello = children.hello({peer.name, peer.one_thread ? 1 : selection.threads.front()});
+      present.push_back(
+          {peer.name, hello.value("version", ""), hello.at("cases").get<std::vector<std::string>>(), peer.one_thread});
     } catch (const std::exception& error) {
       progress.warn(fmt::format("{} is not measured beside: {}", peer.name, error.what()));
     }
@@ -243,6 +245,7 @@ std::vector<Cell> plan_cells(const Selection& selection, Children& children, Pro
     for (const PresentPeer& peer : peers) {
       if (!contains(peer.cases, one->name())) continue;
       for (const int threads : selection.threads) {
+        if (peer.one_thread && threads > 1) continue;
         cells.push_back(make_cell(*one, peer.name, threads));
         cells.back().peer = true;
         cells.back().version = peer.version;

@@ -34,11 +34,13 @@ struct InclusiveScanOptions {
 // NaN; from the first infinity on infinite, or NaN where infinities of both signs have come. A total or a prefix sum of
 // a row may overflow where the running sum doesn't.
 //
-// Work O(n): n - 1 additions are asked for, about 4 n are done. The input is read once from memory and once more from a
-// cache, and the output written once: past the caches if both don't fit there and `out` begins at a multiple of 16
-// bytes, as all that malloc and new give does. Memory O(threads), none allocated once warm. Two passes over parts that
-// fit the caches after Zhang, Wang and Ross, "Parallel Prefix Sum with SIMD" (arXiv 2312.14874); a row's order after
-// Sklansky, "Conditional-Sum Addition Logic" (IRE Transactions on Electronic Computers EC-9, 1960).
+// Work O(n): n - 1 additions are asked for, about 4 n are done. Span O(n / threads + n / 4096), the chain of offsets
+// being the second. Bytes: 2 n sizeof(T), or 3 n sizeof(T) where lines are fetched before they are overwritten. The
+// input is read once from memory and once more from a cache, and the output written once: past the caches if both don't
+// fit there and `out` begins at a multiple of 16 bytes, as all that malloc and new give does. Memory O(threads), none
+// allocated once warm. Two passes over parts that fit the caches after Zhang, Wang and Ross, "Parallel Prefix Sum with
+// SIMD" (arXiv 2312.14874); a row's order after Sklansky, "Conditional-Sum Addition Logic" (IRE Transactions on
+// Electronic Computers EC-9, 1960).
 //
 // Throws InvalidArgument, with `out` untouched, on sizes that differ, spans that overlap in part, null data with a
 // non-empty size, or a backend or thread count that can't be had.

@@ -29,8 +29,9 @@ struct ReduceOptions {
 // the error is at most (28 + log2 n) eps / 2 times the sum of the absolute values of the terms, up to terms in eps^2
 // and underflow, where one chain could err n eps / 2 times that. Infinities and NaNs spread as IEEE 754 says.
 //
-// Work O(n), span O(log n), nothing is written. Blocked and pairwise summation: Higham, "The Accuracy of Floating Point
-// Summation" (SIAM Journal on Scientific Computing 14, 1993).
+// Work n additions (sum) or n fused multiply-adds (dot); span O(n / threads + log n). Bytes: n sizeof(T), with dot
+// twice that, each element read once; nothing is written. Blocked and pairwise summation: Higham, "The Accuracy of
+// Floating Point Summation" (SIAM Journal on Scientific Computing 14, 1993).
 //
 // Throws InvalidArgument on different sizes of x and y, null data with a size, a size that can't be, or a backend or
 // thread count that can't be had.

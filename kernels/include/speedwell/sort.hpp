@@ -20,7 +20,9 @@ struct SortOptions {
 // Integers: by value. Floats: from minus infinity over -0.0, which comes before +0.0, to infinity; then the NaNs,
 // positive ones by rising and then negative ones by falling payload.
 //
-// Work O(n log n) whatever the keys; O(n) if they ascend or descend already, or are equal. Memory: n keys, and with
+// Work O(n log n) whatever the keys; O(n) if they ascend or descend already, or are equal. Span:
+// O(n / threads) for each pass and O(m log m) for the largest bucket, of m keys. Bytes: keys far beyond the caches are
+// read three times and written twice in all, however many there are. Memory: n keys, and with
 // more than one thread, or keys far beyond the caches, n bytes besides; kept between calls, so that none is allocated
 // once warm. A quicksort partitions whole vectors and leaves small parts to a sorting network (Bramas, "A Novel Hybrid
 // Quicksort Algorithm Vectorized using AVX-512 on Intel Skylake", 2017; Blacher et al., "Vectorized and
