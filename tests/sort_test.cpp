@@ -372,7 +372,7 @@ TYPED_TEST(Sort, AsManyThreadsAsAskedTakePart) {
           ASSERT_EQ(run.backend, name(backend));
           ASSERT_LE(run.threads, threads);
         } while (run.threads < threads && std::chrono::steady_clock::now() < deadline);
-        EXPECT_EQ(run.threads, threads) << run.reason;
+        ASSERT_EQ(run.threads, threads) << run.reason;
       }
     }
   }
