@@ -137,9 +137,9 @@ unsigned long long next_call() {
 
 Participants::Participants() : call_(next_call()) {}
 
-void record_run(const Choice& choice, const Participants& participants) {
-  last = {std::visit([](auto model) { return decltype(model)::name; }, choice.model), participants.count(),
-          participants.count() < choice.threads ? "fewer threads came than were called" : choice.reason};
+void record_run(const Choice& choice, int threads) {
+  last = {std::visit([](auto model) { return decltype(model)::name; }, choice.model), threads,
+          threads < choice.threads ? "fewer threads came than were called" : choice.reason};
   if (wants_message(MessageLevel::choice)) {
     message(MessageLevel::choice, std::string(last.backend) + ", threads: " + std::to_string(last.threads) + " (" +
                                       std::string(last.reason) + ")");

@@ -70,8 +70,11 @@ class Admission {
   ThreadBudget budget_;
 };
 
-// For last_run(), on the calling thread.
-void record_run(const Choice& choice, const Participants& participants);
+// For last_run(), on the calling thread: so many threads took part.
+void record_run(const Choice& choice, int threads);
+inline void record_run(const Choice& choice, const Participants& participants) {
+  record_run(choice, participants.count());
+}
 
 // Calls `on(model)` with the chosen model as its own type, only for models that were built, and records what ran. The
 // model may have fewer threads than the choice, or be Sequential, when other calls have the cores.

@@ -203,8 +203,10 @@ bool Sweep::prepare(State& cell) {
   if (threads_used != cell.cell.threads) {
     const std::string reason = string_or_empty(answer, "reason");
     const std::string counts = fmt::format("{} took part of {} threads asked for", threads_used, cell.cell.threads);
-    // A model that stays on one thread is broken; one that runs out of work for the last ones isn't.
-    const bool explained = threads_used > 1 && threads_used < cell.cell.threads;
+    // A model that stays on one thread is broken, unless that is all there is work for; one that runs out of work for
+    // the last ones isn't.
+    const bool out_of_work = threads_used > 1 || reason == "as many threads as blocks of work";
+    const bool explained = threads_used < cell.cell.threads && out_of_work;
     drop(cell, explained ? "skipped" : "failed", reason.empty() ? counts : counts + ": " + reason);
     return false;
   }

@@ -17,9 +17,11 @@ template <class T>
 T add_up(typename ReduceTile<T>::Reduce reduce, const T* x, const T* y, std::size_t count, runtime::Work work,
          const ReduceOptions& options) {
   runtime::Choice choice = runtime::choose(options.backend, work);
-  if (count == 0) {
-    runtime::record_run(choice, runtime::Participants());
-    return 0;
+  // A chunk at most has nothing to divide, and takes no longer than it would to ask for threads.
+  if (count <= static_cast<std::size_t>(reduce_chunk<T>)) {
+    choice.limit_threads(1);
+    runtime::record_run(choice, count > 0 ? 1 : 0);
+    return count > 0 ? reduce(x, y, static_cast<std::ptrdiff_t>(count)) : 0;
   }
   const ReduceTree<T> tree(reduce, x, y, static_cast<std::ptrdiff_t>(count), choice);
   T result = 0;
