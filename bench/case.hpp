@@ -54,7 +54,7 @@ struct Case {
   double flops = 0;          // operations of one call, of the kind `precision` says
   double bytes = 0;          // compulsory traffic of one call: each input read once, each output written once
   double written_bytes = 0;  // those of them that are written; a cache that fetches lines before moves as many more
-  std::string precision;     // "f32", "f64" or "u8"
+  std::string precision;     // "f32", "f64", "i32", "i64", "u64" or "u8"
   bool quick = false;        // in the quick suite
 
   // The part of the work, 0 to 1, that falls to the busiest of so many threads, where the case divides it evenly by
