@@ -356,13 +356,17 @@ TEST_F(Cli, KilledSweepsGoOn) {
   const std::uint32_t seed = std::random_device{}();
   RecordProperty("seed", std::to_string(seed));
   std::mt19937 random(seed);
+  // Moments are drawn from the time that a whole one takes here.
+  const auto began = std::chrono::steady_clock::now();
+  ASSERT_EQ(run(sweep({"--rounds", "4", "--output", "whole"}), {{"FAKE_SAMPLE_US", "3000"}}).status, 0);
+  const auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
   int killed = 0;
   for (int trial = 0; trial < 8; ++trial) {
     const std::string name = "run" + std::to_string(trial);
     const fs::path pids = base_ / ("pids" + std::to_string(trial));
     const Environment slow = {{"FAKE_SAMPLE_US", "3000"}, {"FAKE_PIDS", pids.string()}};
     const pid_t first = start(sweep({"--rounds", "4", "--output", name}), slow);
-    const auto delay = std::chrono::milliseconds(20 + random() % 600);
+    const auto delay = std::chrono::milliseconds(random() % static_cast<std::uint64_t>(whole.count()));
     std::this_thread::sleep_for(delay);
     ::kill(first, SIGKILL);
     killed += wait(first).status == 1000 + SIGKILL ? 1 : 0;
