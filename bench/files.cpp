@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -130,6 +131,31 @@ std::string read_file(const fs::path& path, std::size_t most_bytes) {
     }
     bytes.append(buffer, static_cast<std::size_t>(got));
   }
+}
+
+ScratchFolder::ScratchFolder(const std::filesystem::path& parent) {
+  std::string name = (parent / ".making-XXXXXX").string();
+  if (::mkdtemp(name.data()) == nullptr) {
+    throw std::system_error(errno, std::generic_category(), "cannot make a folder in " + parent.string());
+  }
+  path_ = name;
+}
+
+ScratchFolder::~ScratchFolder() {
+  std::error_code ignored;
+  if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+}
+
+void ScratchFolder::become(const std::filesystem::path& folder) {
+  // mkdtemp lets nobody else in; a folder that stays is like any other.
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  ::chmod(path_.c_str(), 0777 & ~mask);
+  sync_folder(path_);
+  if (::rename(path_.c_str(), folder.c_str()) != 0) {
+    throw std::system_error(errno, std::generic_category(), "cannot write " + folder.string());
+  }
+  path_.clear();
 }
 
 }  // namespace speedwell::bench

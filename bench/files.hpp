@@ -22,6 +22,22 @@ std::string read_file(const std::filesystem::path& path, std::size_t most_bytes)
 // Writes all of `bytes` to an open file. Throws std::system_error that names `path`.
 void write_all(int file, std::string_view bytes, const std::filesystem::path& path);
 
+// A folder in the making, removed with all that is in it at the end unless it has become another.
+class ScratchFolder {
+ public:
+  explicit ScratchFolder(const std::filesystem::path& parent);
+  ~ScratchFolder();
+  ScratchFolder(const ScratchFolder&) = delete;
+  ScratchFolder& operator=(const ScratchFolder&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+  // Turns it into `folder`, whole, on the same file system; one that is there must be empty. Throws std::system_error.
+  void become(const std::filesystem::path& folder);
+
+ private:
+  std::filesystem::path path_;
+};
+
 // Makes the names in the folder durable.
 void sync_folder(const std::filesystem::path& folder);
 

@@ -101,7 +101,7 @@ void set_threads(Choice& choice, int threads, std::string_view reason) {
 
 void Choice::limit_threads(std::ptrdiff_t blocks) {
   if (threads > blocks && threads > 1) {
-    set_threads(*this, static_cast<int>(std::max<std::ptrdiff_t>(blocks, 1)), "as many threads as blocks of work");
+    set_threads(*this, static_cast<int>(std::max<std::ptrdiff_t>(blocks, 1)), too_few_blocks);
   }
 }
 

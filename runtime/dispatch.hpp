@@ -12,6 +12,7 @@
 
 #include "runtime/built.hpp"
 #include "runtime/process.hpp"
+#include "runtime/reasons.hpp"
 
 namespace speedwell::runtime {
 
@@ -80,6 +81,11 @@ inline void record_run(const Choice& choice, const Participants& participants) {
 // model may have fewer threads than the choice, or be Sequential, when other calls have the cores.
 template <class On>
 void run_on(const Choice& choice, const Participants& participants, On&& on) {
+  // The caller's own thread needs no admission.
+  if (std::holds_alternative<Sequential>(choice.model)) {
+    on(Sequential{});
+    return record_run(choice, participants);
+  }
   const Admission admission(choice);
   std::visit(
       [&](auto model) {

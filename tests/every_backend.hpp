@@ -17,6 +17,7 @@
 #include <vector>
 
 #include <speedwell/backend.hpp>
+#include <speedwell/machine.hpp>
 
 namespace tests {
 
@@ -34,6 +35,13 @@ inline unsigned seed() {
 inline std::mt19937_64& generator() {
   static std::mt19937_64 engine(seed());
   return engine;
+}
+
+// Whether the instruction set in use fuses multiply-adds, so that one rounding is what the headers promise.
+inline bool has_fma() {
+  using speedwell::Isa;
+  const Isa isa = speedwell::machine().isa;
+  return isa == Isa::avx2 || isa == Isa::avx512 || isa == Isa::neon;
 }
 
 // Sequential, Automatic, and each parallel model of this build with 1, 2, 3 and all threads.

@@ -19,50 +19,18 @@
 #include <type_traits>
 #include <vector>
 
+#include "tests/every_backend.hpp"
+
 namespace {
 
 namespace sw = speedwell;
 using sw::Border;
 using testing::HasSubstr;
+using tests::generator;
+using tests::text;
 
 constexpr Border all_borders[] = {Border::constant, Border::replicate, Border::reflect, Border::reflect_101,
                                   Border::wrap};
-
-unsigned seed() {
-  static const unsigned value = [] {
-    const char* const given = std::getenv("SPEEDWELL_TEST_SEED");
-    const unsigned chosen = given ? static_cast<unsigned>(std::strtoul(given, nullptr, 10)) : std::random_device()();
-    std::cout << "SPEEDWELL_TEST_SEED=" << chosen << "\n";
-    return chosen;
-  }();
-  return value;
-}
-
-std::mt19937& generator() {
-  static std::mt19937 engine(seed());
-  return engine;
-}
-
-std::vector<sw::Backend> all_backends() {
-  std::vector<sw::Backend> backends = {sw::Sequential{}, sw::Automatic{}};
-  for (const int threads : {0, 1, 2, 3}) {
-    for (const sw::Backend& backend :
-         {sw::Backend(sw::Threads{threads}), sw::Backend(sw::OpenMp{threads}), sw::Backend(sw::Tbb{threads})}) {
-      if (sw::is_built(backend)) backends.push_back(backend);
-    }
-  }
-  return backends;
-}
-
-std::string text(const sw::Backend& backend) {
-  const int threads = std::visit(
-      [](auto model) {
-        if constexpr (requires { model.threads; }) return model.threads;
-        return 1;
-      },
-      backend);
-  return std::string(sw::name(backend)) + "/" + std::to_string(threads);
-}
 
 // ---- Images
 
@@ -316,7 +284,7 @@ void check(const Filter<In, Out>& filter, Shape shape, Border border, Layout lay
   SCOPED_TRACE(filter.name + (sizeof(In) == 1 ? " u8 " : " f32 ") + std::to_string(shape.width) + "x" +
                std::to_string(shape.height) + "x" + std::to_string(shape.channels) + " " +
                std::string(sw::name(border)) + " layout " + std::to_string(static_cast<int>(layout)) + " seed " +
-               std::to_string(seed()));
+               std::to_string(tests::seed()));
   const Image<In> src = random_image<In>(shape, layout);
   const double outside = random_sample<In>();
   Image<Out> expected_memory = poisoned<Out>(shape, other(layout));
@@ -353,7 +321,7 @@ const std::vector<int> heights = {1, 2, 3, 4, 5, 6, 7, 9, 16, 23};
 template <class In, class Out>
 void check_shapes(const Filter<In, Out>& filter) {
   constexpr int channels[] = {1, 3, 4};
-  const std::vector<sw::Backend> backends = all_backends();
+  const std::vector<sw::Backend> backends = tests::every_backend();
   std::size_t turn = 0;
   // Channels, layouts and backends take turns, out of step with shapes and borders.
   const auto check_one = [&](int width, int height, Border border) {
@@ -380,8 +348,8 @@ TEST(GaussianBlur, LargeSigma) {
   const Gauss gauss = {5, 0, 31, 31};
   for (const Border border : all_borders) {
     for (const Shape shape : {Shape{1, 1, 1}, {3, 50, 3}, {61, 4, 4}, {70, 33, 1}}) {
-      check(gaussian_blur_filter<std::uint8_t>(gauss), shape, border, Layout::part, all_backends());
-      check(gaussian_blur_filter<float>(gauss), shape, border, Layout::part, all_backends());
+      check(gaussian_blur_filter<std::uint8_t>(gauss), shape, border, Layout::part, tests::every_backend());
+      check(gaussian_blur_filter<float>(gauss), shape, border, Layout::part, tests::every_backend());
     }
   }
 }
@@ -417,8 +385,9 @@ TEST(ImageFilter, LongRows) {
 // A kernel wider than a turn of the row loop.
 TEST(GaussianBlur, VeryLargeSigma) {
   for (const Border border : all_borders) {
-    check(gaussian_blur_filter<float>({90, 1, 701, 1}), {1500, 1, 1}, border, Layout::part, all_backends());
-    check(gaussian_blur_filter<std::uint8_t>({300, 1, 4095, 1}), {45, 1, 1}, border, Layout::part, all_backends());
+    check(gaussian_blur_filter<float>({90, 1, 701, 1}), {1500, 1, 1}, border, Layout::part, tests::every_backend());
+    check(gaussian_blur_filter<std::uint8_t>({300, 1, 4095, 1}), {45, 1, 1}, border, Layout::part,
+          tests::every_backend());
   }
 }
 
@@ -517,7 +486,7 @@ TEST(ImageFilter, EmptyImagesAreDone) {
   for (const auto& [width, height] : {std::pair{0, 0}, {0, 5}, {5, 0}}) {
     const sw::ImageView<const float> src(nullptr, width, height);
     const sw::ImageView<float> dst(nullptr, width, height);
-    for (const sw::Backend& backend : all_backends()) {
+    for (const sw::Backend& backend : tests::every_backend()) {
       sw::gaussian_blur(src, dst, {.backend = backend});
       sw::sobel(src, dst, {.backend = backend});
       sw::median_blur(src, dst, {.backend = backend});

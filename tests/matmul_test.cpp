@@ -22,6 +22,7 @@
 
 #include "kernels/matmul/matmul_blocking.hpp"
 #include "tests/allocations.hpp"
+#include "tests/every_backend.hpp"
 
 namespace speedwell {
 namespace {
@@ -29,24 +30,10 @@ namespace {
 using std::ptrdiff_t;
 using testing::AllOf;
 using testing::HasSubstr;
-
-unsigned seed() {
-  static const unsigned chosen = [] {
-    const char* given = std::getenv("SPEEDWELL_TEST_SEED");
-    return given != nullptr ? static_cast<unsigned>(std::stoul(given)) : std::random_device()();
-  }();
-  return chosen;
-}
-
-std::mt19937& generator() {
-  static std::mt19937 random(seed());
-  return random;
-}
-
-bool has_fma() {
-  const Isa isa = machine().isa;
-  return isa == Isa::avx2 || isa == Isa::avx512 || isa == Isa::neon;
-}
+using tests::every_backend;
+using tests::generator;
+using tests::has_fma;
+using tests::seed;
 
 enum class Layout { rows, cols, padded_rows, sparse, flipped_rows, flipped_cols, flipped, zero_rows, zero_cols };
 constexpr Layout output_layouts[] = {Layout::rows,         Layout::cols,         Layout::padded_rows, Layout::sparse,
@@ -193,29 +180,6 @@ void expect_product(const Expected<T>& expected, const Matrix<T>& c) {
   }
 }
 
-std::vector<Backend> all_backends() {
-  std::vector<Backend> backends = {Automatic{}, Sequential{}};
-  for (const int threads : {1, 2, 3, 0}) {
-    for (const Backend parallel : {Backend(Threads{threads}), Backend(OpenMp{threads}), Backend(Tbb{threads})}) {
-      if (is_built(parallel)) backends.push_back(parallel);
-    }
-  }
-  return backends;
-}
-
-int threads_of(const Backend& backend) {
-  return std::visit(
-      [](auto model) {
-        if constexpr (requires { model.threads; }) return model.threads;
-        return 1;
-      },
-      backend);
-}
-
-std::string describe(const Backend& backend) {
-  return std::string(name(backend)) + "{" + std::to_string(threads_of(backend)) + "}";
-}
-
 struct Shape {
   ptrdiff_t m, n, k;
 };
@@ -242,7 +206,7 @@ class Matmul : public testing::Test {
     const Expected<T> expected(a, b, start, alpha, beta);
     Matrix<T> first(shape.m, shape.n);
     for (std::size_t i = 0; i < backends.size(); ++i) {
-      SCOPED_TRACE(describe(backends[i]));
+      SCOPED_TRACE(tests::text(backends[i]));
       Matrix<T> c = start;
       matmul(a.input(), b.input(), c.view(), {.alpha = alpha, .beta = beta, .backend = backends[i]});
       expect_product(expected, c);
@@ -287,8 +251,8 @@ TYPED_TEST(Matmul, EveryEdgeOfPanelsAndBlocks) {
   const ptrdiff_t height = this->cuts({1 << 20, 1, depth}).block_rows.largest();
   const ptrdiff_t width = this->cuts({1, 1 << 20, depth}).cols.largest();
   for (const ptrdiff_t by : {-1, 0, 1}) {
-    this->check({rows + 1, cols + 1, depth + by}, all_backends(), 1, 1);
-    this->check({rows + 1, cols + 1, 2 * depth + by}, all_backends(), 1, 0);
+    this->check({rows + 1, cols + 1, depth + by}, every_backend(), 1, 1);
+    this->check({rows + 1, cols + 1, 2 * depth + by}, every_backend(), 1, 0);
     this->check({height + by, cols + 1, depth + 1}, {Sequential{}, Threads{2}, OpenMp{3}, Tbb{2}}, 1, 2);
     this->check({2, width + by, depth + 1}, {Sequential{}, Threads{2}}, 1, 0.5);
     this->check({2, 2 * width + by, 3}, {Sequential{}, Threads{3}}, 1, 0.5);
@@ -299,8 +263,8 @@ TYPED_TEST(Matmul, EveryEdgeOfPanelsAndBlocks) {
 TYPED_TEST(Matmul, PrimesAndLongSidesOnEveryBackend) {
   for (const Shape shape :
        {Shape{127, 131, 137}, {257, 263, 67}, {4999, 5, 3}, {5, 5003, 3}, {3, 5, 50021}, {1, 1, 9973}}) {
-    this->check(shape, all_backends(), 1, 0);
-    this->check(shape, all_backends(), -0.3, 1.7, Layout::cols, Layout::rows, Layout::cols);
+    this->check(shape, every_backend(), 1, 0);
+    this->check(shape, every_backend(), -0.3, 1.7, Layout::cols, Layout::rows, Layout::cols);
     if (this->HasFatalFailure()) return;
   }
 }
@@ -347,8 +311,8 @@ TYPED_TEST(Matmul, BetaZeroNeverReadsCAndAlphaZeroNeverReadsAOrB) {
   const Matrix<T> poisoned_b(50, 60);
   const auto a = Matrix<T>::random(40, 50);
   const auto b = Matrix<T>::random(50, 60);
-  for (const Backend& backend : all_backends()) {
-    SCOPED_TRACE(describe(backend));
+  for (const Backend& backend : every_backend()) {
+    SCOPED_TRACE(tests::text(backend));
     Matrix<T> c(40, 60);
     matmul(a.input(), b.input(), c.view(), {.beta = 0, .backend = backend});
     for (ptrdiff_t i = 0; i < 40; ++i) {
@@ -378,8 +342,8 @@ TYPED_TEST(Matmul, NanAndInfinitySpreadAsInTheChain) {
   a(12, 5) = 0;  // times the infinity of b
   const Matrix<T> start = Matrix<T>::random(20, 50);
   const Expected<T> expected(a, b, start, 1, 1);
-  for (const Backend& backend : all_backends()) {
-    SCOPED_TRACE(describe(backend));
+  for (const Backend& backend : every_backend()) {
+    SCOPED_TRACE(tests::text(backend));
     Matrix<T> c = start;
     matmul(a.input(), b.input(), c.view(), {.beta = 1, .backend = backend});
     expect_product(expected, c);
@@ -409,7 +373,7 @@ TYPED_TEST(Matmul, AsManyThreadsAsAskedTakePart) {
   for (const int threads : {1, 2, 3}) {
     for (const Backend backend : {Backend(Threads{threads}), Backend(OpenMp{threads}), Backend(Tbb{threads})}) {
       if (!is_built(backend)) continue;
-      SCOPED_TRACE(describe(backend));
+      SCOPED_TRACE(tests::text(backend));
       LastRun run;
       // A busy machine may keep a thread from a core until the others have done everything; not for ten seconds.
       const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
@@ -433,7 +397,7 @@ TYPED_TEST(Matmul, ManyCallersAtOnce) {
   const auto b = Matrix<T>::random(130, 170);
   const Matrix<T> start = Matrix<T>::random(150, 170);
   const Expected<T> expected(a, b, start, 1, 1);
-  const std::vector<Backend> backends = all_backends();
+  const std::vector<Backend> backends = every_backend();
   std::atomic<int> wrong = 0;
   std::vector<std::thread> callers;
   for (std::size_t caller = 0; caller < 4; ++caller) {
@@ -481,7 +445,7 @@ TYPED_TEST(Matmul, AWarmSmallCallAllocatesNothing) {
     matmul(a.input(), b.input(), c.view(), {.backend = backend});
     const long before = tests::allocations();
     for (int i = 0; i < 100; ++i) matmul(a.input(), b.input(), c.view(), {.backend = backend});
-    EXPECT_EQ(tests::allocations(), before) << describe(backend);
+    EXPECT_EQ(tests::allocations(), before) << tests::text(backend);
   }
 }
 

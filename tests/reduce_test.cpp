@@ -31,11 +31,7 @@ using testing::HasSubstr;
 using tests::every_backend;
 using tests::generator;
 using tests::Guarded;
-
-bool has_fma() {
-  const Isa isa = machine().isa;
-  return isa == Isa::avx2 || isa == Isa::avx512 || isa == Isa::neon;
-}
+using tests::has_fma;
 
 // The order that the header states, term by term.
 template <class T, class AddTerm>

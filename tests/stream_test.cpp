@@ -9,7 +9,6 @@
 #include <vector>
 
 #include <speedwell/error.hpp>
-#include <speedwell/machine.hpp>
 #include <speedwell/runtime.hpp>
 
 #include "kernels/stream/stream_tile.hpp"
@@ -24,11 +23,7 @@ using std::ptrdiff_t;
 using stream::Store;
 using testing::HasSubstr;
 using tests::Guarded;
-
-bool has_fma() {
-  const Isa isa = machine().isa;
-  return isa == Isa::avx2 || isa == Isa::avx512 || isa == Isa::neon;
-}
+using tests::has_fma;
 
 template <class T>
 Guarded<T> random_values(ptrdiff_t count, ptrdiff_t offset = 0) {

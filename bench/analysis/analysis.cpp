@@ -200,7 +200,8 @@ void set_parallel_bound(Point& point, const CaseStudy& study, const Setting& set
   constexpr double uneven = 1.1, near_cap = 0.85;
   if (point.cell->largest_share && *point.cell->largest_share * point.threads > uneven) {
     const double cap = 1 / *point.cell->largest_share;
-    if (point.speedup->value > near_cap * cap && (point.bound == Bound::unknown || point.percent_of_roof < 80)) {
+    if (point.speedup->value > near_cap * cap &&
+        (point.bound == Bound::unknown || !(point.percent_of_roof >= near_roof_percent))) {
       point.bound = Bound::imbalance;
       point.percent_of_roof = 100 * point.speedup->value / cap;
       return;

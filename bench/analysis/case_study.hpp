@@ -143,6 +143,9 @@ struct CaseStudy {
   Bandwidth bandwidth(const Ceiling& ceiling) const;
 };
 
+// From here on a ceiling is what holds the case: what is left is edges and start-up.
+inline constexpr double near_roof_percent = 80;
+
 // Below this a call is too short for a fork-join, which costs some microseconds on every model.
 inline constexpr double too_short_ns = 50e3;
 

@@ -14,9 +14,6 @@ namespace speedwell::bench::analysis {
 
 namespace {
 
-// From here on a ceiling is what holds the case: what is left is edges and start-up.
-constexpr double near_roof_percent = 80;
-
 // Below this a curve is not worth a reason for what it loses.
 constexpr double good_efficiency = 0.90;
 
@@ -51,6 +48,14 @@ std::optional<double> ceiling_of(const CaseStudy& study, const Setting& setting,
   return study.precision == "f64" ? found->second.fma_f64 : found->second.fma_f32;
 }
 
+// ", which itself grows only 1.08× from 1 to 2 cores", of the ceiling that bounds the point; empty: it grows with them.
+std::string growth_words(const CaseStudy& study, const Setting& setting, const Point& point) {
+  const std::optional<double> one = ceiling_of(study, setting, point.bound, 1);
+  const std::optional<double> here = ceiling_of(study, setting, point.bound, point.threads);
+  if (point.threads < 2 || !one || !here || *here / *one >= good_efficiency * point.threads) return {};
+  return fmt::format(", which itself grows only {}× from 1 to {}", number(*here / *one), cores(point.threads, setting));
+}
+
 // "memory-bound at 92 % of the measured triad bandwidth"; empty: no ceiling is near.
 std::string roof_clause(const CaseStudy& study, const Setting& setting, const Point& point) {
   if (!point.percent_of_roof || *point.percent_of_roof < near_roof_percent) return {};
@@ -63,15 +68,20 @@ std::string roof_clause(const CaseStudy& study, const Setting& setting, const Po
   const bool memory = point.bound == Bound::memory;
   const auto ceiling = setting.ceilings.find(point.threads);
   const std::string stream = ceiling == setting.ceilings.end() ? "triad" : study.bandwidth(ceiling->second).of;
-  std::string text = fmt::format("{}-bound at {:.0f} % of the measured {}", memory ? "memory" : "compute",
-                                 *point.percent_of_roof, memory ? stream + " bandwidth" : "FMA peak");
-  const std::optional<double> one = ceiling_of(study, setting, point.bound, 1);
-  const std::optional<double> here = ceiling_of(study, setting, point.bound, point.threads);
-  if (point.threads > 1 && one && here && *here / *one < good_efficiency * point.threads) {
-    text +=
-        fmt::format(", which itself grows only {}× from 1 to {}", number(*here / *one), cores(point.threads, setting));
-  }
-  return text;
+  return fmt::format("{}-bound at {:.0f} % of the measured {}{}", memory ? "memory" : "compute", *point.percent_of_roof,
+                     memory ? stream + " bandwidth" : "FMA peak", growth_words(study, setting, point));
+}
+
+// "uses 79 % of the measured copy bandwidth, which itself grows only 1.08× from 1 to 2 cores": not near enough to be
+// called the reason, but most of it, where more cores don't have more of it. Empty: it isn't so.
+std::string nearest_clause(const CaseStudy& study, const Setting& setting, const Point& point) {
+  constexpr double most_of_it = 60;
+  if (point.bound != Bound::memory || point.threads < 2) return {};
+  if (*point.percent_of_roof < most_of_it || *point.percent_of_roof >= near_roof_percent) return {};
+  const std::string growth = growth_words(study, setting, point);
+  if (growth.empty()) return {};
+  return fmt::format("uses {:.0f} % of the measured {} bandwidth{}", *point.percent_of_roof,
+                     study.bandwidth(setting.ceilings.at(point.threads)).of, growth);
 }
 
 // What the fitted law, or Karp-Flatt for want of one, says of a curve that loses speed on its way.
@@ -150,7 +160,8 @@ std::string gaining_clause(const CaseStudy& study, const Setting& setting) {
   const std::string roof = roof_clause(study, setting, last);
   std::string why = roof.empty() ? law_clause(curve, last) : (last.bound == Bound::imbalance ? "" : "still ") + roof;
   if (why.empty()) why = efficiency_clause(last, setting);
-  return join({text, next_clause(study, setting), why, limit_clause(study.largest_count(), setting)});
+  return join({text, next_clause(study, setting), nearest_clause(study, setting, last), why,
+               limit_clause(study.largest_count(), setting)});
 }
 
 // The fastest model gains no more from some count on.

@@ -2,7 +2,6 @@
 // The list of cases.
 #include <algorithm>
 #include <bit>
-#include <iterator>
 
 #include "bench/case.hpp"
 #include "bench/cases/ceiling_case.hpp"
@@ -14,21 +13,12 @@ namespace speedwell::bench {
 const std::vector<Case>& cases() {
   static const std::vector<Case> all = [] {
     std::vector<Case> list;
-    auto kernels = kernel_cases();
-    std::vector<Case> nested;
-    for (const auto& of_kernel : kernels) {
-      const auto made = nested_cases(of_kernel);
-      nested.insert(nested.end(), made.begin(), made.end());
-    }
-    kernels.push_back(std::move(nested));
-    kernels.push_back(ceiling_cases());
+    const auto add = [&list](const std::vector<Case>& more) { list.insert(list.end(), more.begin(), more.end()); };
+    for (const auto& of_kernel : kernel_cases()) add(of_kernel);
+    add(nested_cases(list));
+    add(ceiling_cases());
     // Tiny ones come after all others, as a group.
-    for (const bool tiny : {false, true}) {
-      for (const auto& of_kernel : kernels) {
-        std::copy_if(of_kernel.begin(), of_kernel.end(), std::back_inserter(list),
-                     [tiny](const Case& each) { return (each.kernel == tiny_kernel) == tiny; });
-      }
-    }
+    std::stable_partition(list.begin(), list.end(), [](const Case& each) { return each.kernel != tiny_kernel; });
     return list;
   }();
   return all;

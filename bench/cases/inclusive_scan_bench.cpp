@@ -16,16 +16,14 @@
 namespace speedwell::bench {
 namespace {
 
-// The sum of the elements before i: uniform in (-1, 1) with as many bits as a float has, or in (-2^29, 2^29). The
+// The sum of the elements before i: uniform in (-1, 1), or in [-2^29, 2^29). The
 // elements are its differences, so that no sum of neighbours exceeds 2, or 2^30: rounding errors stay small however
 // long the array is, and integers don't overflow in peers, which mustn't.
 template <class T>
 T sum_before(std::ptrdiff_t i) {
-  constexpr int bits = std::floating_point<T> ? std::numeric_limits<T>::digits : 29;
-  const auto odd = static_cast<std::int64_t>(Random::scramble(static_cast<std::uint64_t>(i)) >> (64 - bits - 1)) | 1;
-  const std::int64_t centred = odd - (std::int64_t{1} << bits);
-  if constexpr (std::floating_point<T>) return static_cast<T>(centred) * (std::numeric_limits<T>::epsilon() / 2);
-  return static_cast<T>(centred);
+  const std::uint64_t bits = Random::scramble(static_cast<std::uint64_t>(i));
+  if constexpr (std::floating_point<T>) return uniform<T>(bits);
+  return static_cast<T>(static_cast<std::int64_t>(bits >> 34) - (std::int64_t{1} << 29));
 }
 
 template <class T>

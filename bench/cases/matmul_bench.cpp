@@ -15,20 +15,12 @@
 namespace speedwell::bench {
 namespace {
 
-// Uniform in (-1, 1): an odd number of as many bits as the mantissa has, so never zero.
-template <class T>
-T random_element(Random& random) {
-  constexpr int bits = std::numeric_limits<T>::digits;
-  const auto odd = static_cast<std::int64_t>(random() >> (64 - bits - 1)) | 1;
-  return static_cast<T>(odd - (std::int64_t{1} << bits)) * (std::numeric_limits<T>::epsilon() / 2);
-}
-
 template <class T>
 void fill(Buffer<T>& matrix, std::ptrdiff_t rows, std::ptrdiff_t cols, std::uint64_t seed, int threads) {
   in_shares(threads, rows, [&](std::ptrdiff_t first, std::ptrdiff_t last) {
     for (std::ptrdiff_t i = first; i < last; ++i) {
       Random random(seed + static_cast<std::uint64_t>(i));
-      for (std::ptrdiff_t j = 0; j < cols; ++j) matrix.data()[i * cols + j] = random_element<T>(random);
+      for (std::ptrdiff_t j = 0; j < cols; ++j) matrix.data()[i * cols + j] = uniform<T>(random());
     }
   });
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 
 namespace speedwell::bench {
 
@@ -22,5 +23,13 @@ class Random {
  private:
   std::uint64_t state_;
 };
+
+// From 64 random bits: uniform in (-1, 1), as an odd number of as many bits as the mantissa has, so never zero.
+template <class T>
+T uniform(std::uint64_t bits) {
+  constexpr int digits = std::numeric_limits<T>::digits;
+  const auto odd = static_cast<std::int64_t>(bits >> (64 - digits - 1)) | 1;
+  return static_cast<T>(odd - (std::int64_t{1} << digits)) * (std::numeric_limits<T>::epsilon() / 2);
+}
 
 }  // namespace speedwell::bench

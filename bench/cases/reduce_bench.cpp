@@ -9,29 +9,11 @@
 #include <speedwell/runtime.hpp>
 
 #include "bench/cases/buffer.hpp"
-#include "bench/cases/random.hpp"
+#include "bench/cases/random_vector.hpp"
 #include "bench/cases/reduce_case.hpp"
 
 namespace speedwell::bench {
 namespace {
-
-// Uniform in (-1, 1), never zero.
-template <class T>
-Buffer<T> random_vector(std::ptrdiff_t count, std::uint64_t seed, int threads) {
-  constexpr std::ptrdiff_t block = 1024;  // with a generator of its own, so that any thread may fill it
-  constexpr int bits = std::numeric_limits<T>::digits;
-  Buffer<T> vector(count);
-  in_shares(threads, (count + block - 1) / block, [&](std::ptrdiff_t first, std::ptrdiff_t last) {
-    for (std::ptrdiff_t i = first; i < last; ++i) {
-      Random random(seed + static_cast<std::uint64_t>(i));
-      for (std::ptrdiff_t j = i * block; j < std::min((i + 1) * block, count); ++j) {
-        const auto odd = static_cast<std::int64_t>(random() >> (64 - bits - 1)) | 1;
-        vector.data()[j] = static_cast<T>(odd - (std::int64_t{1} << bits)) * (std::numeric_limits<T>::epsilon() / 2);
-      }
-    }
-  });
-  return vector;
-}
 
 // Wide enough that a plain sum is exact beside one of T.
 template <class T>

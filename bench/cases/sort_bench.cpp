@@ -25,8 +25,7 @@ T random_key(std::uint64_t bits) {
   if constexpr (std::integral<T>) {
     return static_cast<T>(bits >> (64 - 8 * sizeof(T)));
   } else {
-    const auto odd = static_cast<std::int64_t>(bits >> 39) | 1;
-    return static_cast<T>(odd - (std::int64_t{1} << 24)) * (std::numeric_limits<T>::epsilon() / 2);
+    return uniform<T>(bits);
   }
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cmath>
 #include <concepts>
 #include <limits>
@@ -8,7 +9,7 @@
 #include <speedwell/stream.hpp>
 
 #include "bench/cases/buffer.hpp"
-#include "bench/cases/random.hpp"
+#include "bench/cases/random_vector.hpp"
 #include "bench/cases/stream_case.hpp"
 
 namespace speedwell::bench {
@@ -16,30 +17,17 @@ namespace {
 
 enum class Kind { copy, triad };
 
-// Poisoned, or filled with values in (1, 2), an own sequence for each 4096 of them, whoever fills it.
-template <class T>
-void fill(Buffer<T>& buffer, std::uint64_t seed, int threads) {
-  constexpr std::ptrdiff_t run = 4096;
-  const auto count = static_cast<std::ptrdiff_t>(buffer.size());
-  in_shares(threads, (count + run - 1) / run, [&](std::ptrdiff_t first, std::ptrdiff_t last) {
-    for (std::ptrdiff_t each = first; each < last; ++each) {
-      Random random(seed + static_cast<std::uint64_t>(each));
-      for (std::ptrdiff_t i = each * run; i < std::min(count, (each + 1) * run); ++i) {
-        buffer.data()[i] = seed == 0 ? std::numeric_limits<T>::quiet_NaN()
-                                     : static_cast<T>(1 + static_cast<double>(random() >> 11 | 1) * 0x1p-53);
-      }
-    }
-  });
-}
-
 template <class T>
 class Streamed final : public StreamWorkload<T> {
  public:
   Streamed(Kind kind, std::ptrdiff_t count, int threads)
-      : kind_(kind), a_(count), b_(count), c_(kind == Kind::triad ? count : 0) {
-    fill(a_, 0, threads);
-    fill(b_, 1'000'000'000, threads);
-    fill(c_, 2'000'000'000, threads);
+      : kind_(kind),
+        a_(count),
+        b_(random_vector<T>(count, 1'000'000'000, threads)),
+        c_(random_vector<T>(kind == Kind::triad ? count : 0, 2'000'000'000, threads)) {
+    in_shares(threads, count, [this](std::ptrdiff_t first, std::ptrdiff_t last) {
+      std::fill(a_.data() + first, a_.data() + last, poison);
+    });
   }
 
   std::span<T> a() override { return a_.span(); }
@@ -58,22 +46,23 @@ class Streamed final : public StreamWorkload<T> {
   int threads_used() const override { return last_run().threads; }
 
   void spoil(std::size_t first, std::size_t step) override {
-    for (std::size_t i = first; i < a_.size(); i += step) a_.data()[i] = std::numeric_limits<T>::quiet_NaN();
+    for (std::size_t i = first; i < a_.size(); i += step) a_.data()[i] = poison;
   }
 
   std::uint64_t output_hash() const override { return hash_bytes(std::as_bytes(a_.span())); }
 
   std::size_t bytes() const override { return a_.bytes() + b_.bytes() + c_.bytes(); }
 
-  // Each element in long double. All terms are positive, so two roundings, or one if they are fused, err by no more
-  // than an epsilon of the sum; a copy has none.
+  // Each element in long double. Two roundings, or one if they are fused, err by no more than an epsilon of the terms'
+  // absolute values; a copy has none.
   std::string verify() const override {
     constexpr long double eps = std::numeric_limits<T>::epsilon();
     for (std::size_t i = 0; i < a_.size(); ++i) {
       long double expected = b_.data()[i], tolerance = 0;
       if (kind_ == Kind::triad) {
-        expected += static_cast<long double>(scale()) * c_.data()[i];
-        tolerance = eps * expected;
+        const long double term = static_cast<long double>(scale()) * c_.data()[i];
+        tolerance = eps * (std::abs(expected) + std::abs(term));
+        expected += term;
       }
       const long double got = a_.data()[i];
       if (!(std::abs(got - expected) <= tolerance)) {
@@ -84,6 +73,8 @@ class Streamed final : public StreamWorkload<T> {
   }
 
  private:
+  static constexpr T poison = std::numeric_limits<T>::quiet_NaN();
+
   Kind kind_;
   Buffer<T> a_, b_, c_;
 };

@@ -16,6 +16,7 @@
 #include "bench/driver/fingerprint.hpp"
 #include "bench/driver/progress.hpp"
 #include "bench/journal.hpp"
+#include "runtime/reasons.hpp"
 
 namespace speedwell::bench {
 
@@ -205,7 +206,7 @@ bool Sweep::prepare(State& cell) {
     const std::string counts = fmt::format("{} took part of {} threads asked for", threads_used, cell.cell.threads);
     // A model that stays on one thread is broken, unless that is all there is work for; one that runs out of work for
     // the last ones isn't.
-    const bool out_of_work = threads_used > 1 || reason == "as many threads as blocks of work";
+    const bool out_of_work = threads_used > 1 || reason == runtime::too_few_blocks;
     const bool explained = threads_used < cell.cell.threads && out_of_work;
     drop(cell, explained ? "skipped" : "failed", reason.empty() ? counts : counts + ": " + reason);
     return false;

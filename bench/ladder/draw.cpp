@@ -2,16 +2,12 @@
 // The ladder as a picture, and the folder that it goes to.
 #include <fmt/format.h>
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <set>
 #include <string_view>
 #include <system_error>
-
-#include <stdlib.h>
-#include <sys/stat.h>
 
 #include <speedwell/machine.hpp>
 
@@ -221,49 +217,6 @@ std::string Figure::script() const {
       high_, top_ - bottom_, settings_, bars_);
 }
 
-// A folder in the making, beside the one that it becomes.
-class Scratch {
- public:
-  explicit Scratch(const fs::path& parent) {
-    std::string name = (parent / ".ladder-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) {
-      throw std::system_error(errno, std::generic_category(), "cannot make a folder in " + parent.string());
-    }
-    path_ = name;
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  const fs::path& path() const { return path_; }
-  // As `folder`, which may be there if it is empty.
-  void become(const fs::path& folder) {
-    const mode_t mask = ::umask(0);
-    ::umask(mask);
-    ::chmod(path_.c_str(), 0777 & ~mask);
-    sync_folder(path_);
-    if (::rename(path_.c_str(), folder.c_str()) != 0) {
-      throw std::system_error(errno, std::generic_category(), "cannot write " + folder.string());
-    }
-    path_.clear();
-  }
-
- private:
-  fs::path path_;
-};
-
-// gnuplot signs its pictures; for those who can't see ours, they say what they show instead.
-std::string described(std::string svg, const std::string& title) {
-  const std::string_view open = "<title>", close = "</title>";
-  const std::size_t begin = svg.find(open), end = svg.find(close);
-  if (begin != std::string::npos && end != std::string::npos) {
-    svg.replace(begin + open.size(), end - begin - open.size(), report::html(title));
-  }
-  return svg;
-}
-
 void draw(const fs::path& folder, const std::string& title, std::ostream& messages, const std::string& gnuplot) {
   const report::GnuplotResult result = report::run_gnuplot(gnuplot, folder, "ladder.gp", std::chrono::minutes(1));
   if (!result.found) {
@@ -280,7 +233,7 @@ void draw(const fs::path& folder, const std::string& title, std::ostream& messag
   }
   constexpr std::size_t most_bytes = std::size_t{64} << 20;
   const fs::path svg = folder / "ladder.svg";
-  write_file_atomically(svg, described(read_file(svg, most_bytes), title));
+  write_file_atomically(svg, report::described(read_file(svg, most_bytes), title));
 }
 
 }  // namespace
@@ -291,7 +244,7 @@ void write_folder(const fs::path& folder, const Ladder& ladder, const std::strin
                   const std::string& gnuplot) {
   const fs::path parent = folder.has_parent_path() ? folder.parent_path() : fs::path(".");
   fs::create_directories(parent);
-  Scratch scratch(parent);
+  ScratchFolder scratch(parent);
   write_file_atomically(scratch.path() / "ladder.json", to_json(ladder, started).dump(2) + "\n");
   write_file_atomically(scratch.path() / "ladder.csv", to_csv(ladder));
   write_file_atomically(scratch.path() / "ladder.gp", plot_script(ladder, started));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/report/gnuplot.hpp"
 
+#include "bench/report/words.hpp"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -99,6 +101,17 @@ GnuplotResult run_gnuplot(const std::string& program, const std::filesystem::pat
   if (late) result.said += "stopped after " + std::to_string(limit.count()) + " ms";
   result.ok = !late && WIFEXITED(status) && WEXITSTATUS(status) == 0;
   return result;
+}
+
+std::string described(std::string svg, const std::string& title) {
+  const auto replace = [&](std::string_view open, std::string_view close, const std::string& by) {
+    const std::size_t begin = svg.find(open);
+    const std::size_t end = begin == std::string::npos ? begin : svg.find(close, begin);
+    if (end != std::string::npos) svg.replace(begin + open.size(), end - begin - open.size(), by);
+  };
+  replace("<title>", "</title>", html(title));
+  replace("<desc>", "</desc>", "Speedwell");
+  return svg;
 }
 
 }  // namespace speedwell::bench::report

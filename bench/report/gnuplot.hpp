@@ -18,4 +18,8 @@ struct GnuplotResult {
 GnuplotResult run_gnuplot(const std::string& program, const std::filesystem::path& folder, const std::string& script,
                           std::chrono::milliseconds limit);
 
+// gnuplot signs its pictures with its own version; ours say what they show instead, for those who can't see them, and
+// are the same for every version.
+std::string described(std::string svg, const std::string& title);
+
 }  // namespace speedwell::bench::report

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/report/report.hpp"
 
-#include <stdlib.h>
-
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <exception>
 #include <fstream>
 #include <mutex>
@@ -28,39 +25,6 @@ using namespace report;
 
 // No report of ours comes near this.
 constexpr std::size_t most_bytes = std::size_t{64} << 20;
-
-// A folder for pictures in the making, removed with all that is in it at the end.
-class ScratchFolder {
- public:
-  explicit ScratchFolder(const std::filesystem::path& parent) {
-    std::string name = (parent / ".drawing-XXXXXX").string();
-    if (!::mkdtemp(name.data()))
-      throw std::system_error(errno, std::generic_category(), "cannot make a folder in " + parent.string());
-    path_ = name;
-  }
-  ~ScratchFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
-// gnuplot signs its pictures with its own version; ours say what they show instead, and are the same for every version.
-std::string described(std::string svg, const std::string& title) {
-  const auto replace = [&](std::string_view open, std::string_view close, const std::string& by) {
-    const std::size_t begin = svg.find(open);
-    const std::size_t end = begin == std::string::npos ? begin : svg.find(close, begin);
-    if (end != std::string::npos) svg.replace(begin + open.size(), end - begin - open.size(), by);
-  };
-  replace("<title>", "</title>", html(title));
-  replace("<desc>", "</desc>", "Speedwell");
-  return svg;
-}
 
 // Draws every plot in a scratch folder and moves what came out to `folder`. Returns the SVGs, empty where there is
 // none.

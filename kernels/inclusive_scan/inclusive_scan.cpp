@@ -60,8 +60,7 @@ void scan(std::span<const T> in, std::span<T> out, const InclusiveScanOptions& o
   const auto count = static_cast<std::ptrdiff_t>(in.size());
   const auto n = static_cast<double>(count);
   runtime::Choice choice = runtime::choose(options.backend, {.flops = 4 * n, .bytes = 2 * sizeof(T) * n});
-  runtime::Participants none;
-  if (count == 0) return runtime::record_run(choice, none);
+  if (count == 0) return runtime::record_run(choice, 0);
 
   const std::ptrdiff_t chunks = (count - 1) / Blocks::chunk + 1;
   choice.limit_threads(chunks);

@@ -78,8 +78,8 @@ void count_escapes(const PlaneRegion<T>& region, MatrixView<std::int32_t> counts
   check(region, counts, options);
   runtime::Choice choice = runtime::choose(options.backend, work_of(counts, options.max_iterations));
   choice.limit_threads(counts.rows);
+  if (counts.rows == 0 || counts.cols == 0) return runtime::record_run(choice, 0);
   runtime::Participants participants;
-  if (counts.rows == 0 || counts.cols == 0) return runtime::record_run(choice, participants);
 
   const MandelbrotTile<T>& tile = mandelbrot_tile<T>();
   const std::ptrdiff_t padded_cols = ((counts.cols - 1) / tile.group + 1) * tile.group;

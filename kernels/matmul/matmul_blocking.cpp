@@ -6,7 +6,7 @@
 #include <numeric>
 #include <utility>
 
-#include <speedwell/machine.hpp>
+#include "runtime/caches.hpp"
 
 namespace speedwell {
 
@@ -34,11 +34,9 @@ constexpr MatmulCut cut(ptrdiff_t count, ptrdiff_t most, ptrdiff_t unit) {
 
 // Bytes of the data cache of a level. What nearly every processor has at least, where the machine doesn't tell.
 ptrdiff_t cache_bytes(int level) {
-  for (const Cache& cache : machine().caches) {
-    if (cache.level == level && cache.bytes > 0) return static_cast<ptrdiff_t>(cache.bytes);
-  }
   constexpr ptrdiff_t usual[] = {0, 32 << 10, 256 << 10, 2 << 20};
-  return usual[level];
+  const auto known = static_cast<ptrdiff_t>(runtime::cache_bytes(level));
+  return known > 0 ? known : usual[level];
 }
 
 // Takes turns on the threads' buffers for packed A. No more blocks run at the same time than there are buffers.

@@ -56,8 +56,8 @@ void sort_checked(std::span<const T> in, std::span<T> out, const SortOptions& op
   const double levels = std::log2(static_cast<double>(n) + 1);
   const double bytes = key_bytes * static_cast<double>(n);
   runtime::Choice choice = runtime::choose(options.backend, {.flops = bytes * levels, .bytes = 2 * bytes / 4});
+  if (n == 0) return runtime::record_run(choice, 0);
   runtime::Participants participants;
-  if (n == 0) return runtime::record_run(choice, participants);
   choice.limit_threads(n / SampleSortShape::least_keys);
 
   const std::ptrdiff_t at_once = most_bytes_a_bucket();

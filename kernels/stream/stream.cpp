@@ -47,22 +47,24 @@ void run(std::ptrdiff_t count, runtime::Work work, const Backend& backend, const
   struct Call {
     const Body& body;
     Cut cut;
-    runtime::Participants participants{};
+    runtime::Participants& participants;
+
+    static void run_block(const void* call, std::ptrdiff_t block) noexcept {
+      const auto& [body, cut, participants] = *static_cast<const Call*>(call);
+      participants.note();
+      const std::ptrdiff_t first = cut.begin(block);
+      body(first, cut.begin(block + 1) - first);
+    }
   };
   runtime::Choice choice = runtime::choose(backend, work);
-  constexpr std::ptrdiff_t line = 64 / sizeof(T);
-  Call call = {.body = body, .cut = {.count = count, .blocks = 1, .line = line}};
-  choice.limit_threads(call.cut.lines());
-  if (choice.threads > 1) call.cut.blocks = std::min(blocks_per_thread * choice.threads, call.cut.lines());
-  if (count == 0) return runtime::record_run(choice, call.participants);
-  const StreamBlocks blocks = {
-      .count = call.cut.blocks, .call = &call, .run = [](const void* context, std::ptrdiff_t block) noexcept {
-        Call& of = *const_cast<Call*>(static_cast<const Call*>(context));
-        of.participants.note();
-        const std::ptrdiff_t first = of.cut.begin(block);
-        of.body(first, of.cut.begin(block + 1) - first);
-      }};
-  runtime::run_on(choice, call.participants, [&](auto model) { stream_on(model, blocks); });
+  if (count == 0) return runtime::record_run(choice, 0);
+  Cut cut = {.count = count, .blocks = 1, .line = 64 / sizeof(T)};
+  choice.limit_threads(cut.lines());
+  if (choice.threads > 1) cut.blocks = std::min(blocks_per_thread * choice.threads, cut.lines());
+  runtime::Participants participants;
+  const Call call = {body, cut, participants};
+  const StreamBlocks blocks = {cut.blocks, &call, Call::run_block};
+  runtime::run_on(choice, participants, [&](auto model) { stream_on(model, blocks); });
 }
 
 template <class T>
