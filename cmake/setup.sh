@@ -20,11 +20,11 @@ build   pkg-config              command:pkg-config
 build   libtbb-dev              header:tbb/task_arena.h
 build   libhwy-dev              header:hwy/highway.h
 build   libhwloc-dev            header:hwloc.h
-bench   libeigen3-dev           header:eigen3/Eigen/Core
+build   libeigen3-dev           header:eigen3/Eigen/Core
+build   libfmt-dev              header:fmt/format.h
 bench   libbenchmark-dev        header:benchmark/benchmark.h
 bench   libcli11-dev            header:CLI/CLI.hpp
 bench   nlohmann-json3-dev      header:nlohmann/json.hpp
-bench   libfmt-dev              header:fmt/format.h
 bench   libpng-dev              header:png.h
 bench   gnuplot-nox             command:gnuplot
 bench   libjs-chart.js          file:/usr/share/javascript/chart.js/chart.min.js

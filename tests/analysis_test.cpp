@@ -20,16 +20,16 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "bench/analysis/laws.hpp"
-#include "bench/analysis/statistics.hpp"
-#include "bench/analysis/words.hpp"
 #include "bench/journal.hpp"
+#include "runtime/scaling/laws.hpp"
+#include "runtime/scaling/statistics.hpp"
+#include "runtime/scaling/words.hpp"
 #include "tests/simulate_journal.hpp"
 
 namespace speedwell::bench {
 namespace {
 
-using namespace analysis;
+using namespace scaling;
 using nlohmann::json;
 using testing::Each;
 using testing::HasSubstr;

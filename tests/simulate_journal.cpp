@@ -12,15 +12,15 @@
 
 #include <nlohmann/json.hpp>
 
-#include "bench/analysis/statistics.hpp"
 #include "bench/journal.hpp"
+#include "runtime/scaling/statistics.hpp"
 
 namespace speedwell::bench {
 
 namespace {
 
-using analysis::Random;
 using nlohmann::ordered_json;
+using scaling::Random;
 
 constexpr int rounds = 9;
 const std::vector<int> all_counts{1, 2, 3, 4, 6, 8, 12, 16};

@@ -11,16 +11,16 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/analysis/analysis.hpp"
-#include "bench/analysis/statistics.hpp"
 #include "bench/files.hpp"
 #include "bench/journal.hpp"
+#include "runtime/scaling/statistics.hpp"
 
 namespace speedwell::bench {
 
 using nlohmann::json;
 using nlohmann::ordered_json;
 
-namespace stats = analysis;
+namespace stats = scaling;
 
 namespace {
 

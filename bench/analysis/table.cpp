@@ -10,13 +10,13 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/analysis/analysis.hpp"
-#include "bench/analysis/words.hpp"
+#include "runtime/scaling/words.hpp"
 
 namespace speedwell::bench {
 
 using nlohmann::json;
 
-namespace words = analysis;
+namespace words = scaling;
 
 namespace {
 

@@ -13,13 +13,13 @@
 #include <speedwell/backend.hpp>
 #include <speedwell/machine.hpp>
 
-#include "bench/analysis/statistics.hpp"
 #include "bench/child/sampling.hpp"
 #include "bench/driver/plan.hpp"
 #include "bench/ladder/python_rung.hpp"
 #include "bench/ladder/rungs.hpp"
 #include "runtime/built.hpp"
 #include "runtime/models.hpp"
+#include "runtime/scaling/statistics.hpp"
 
 namespace speedwell::bench::ladder {
 
@@ -142,8 +142,8 @@ bool wants_more(const Entry& entry) {
 }
 
 Times times_of(const std::vector<double>& ns) {
-  const analysis::Interval interval = analysis::median_interval(ns);
-  return {ns, analysis::median(ns), interval.low, interval.high};
+  const scaling::Interval interval = scaling::median_interval(ns);
+  return {ns, scaling::median(ns), interval.low, interval.high};
 }
 
 // Up and down in turn, so that a drift of the machine favours no rung. The number of complete rounds.
@@ -311,7 +311,7 @@ Ladder climb(std::ptrdiff_t n, int rounds, const std::vector<Rung>& rungs, Progr
 
   const double peak_flops = find_case(peak_case)->flops;
   for (auto entry = entries.begin(); entry != entries.begin() + peaks; ++entry) {
-    if (stands(*entry)) ladder.peaks.push_back({entry->threads, peak_flops / analysis::median(entry->ns) * 1e9});
+    if (stands(*entry)) ladder.peaks.push_back({entry->threads, peak_flops / scaling::median(entry->ns) * 1e9});
   }
   std::vector<Step> measured;
   for (std::size_t i = 0; i < rungs.size(); ++i) {

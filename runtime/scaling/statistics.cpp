@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bench/analysis/statistics.hpp"
+#include "runtime/scaling/statistics.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <numeric>
 
-namespace speedwell::bench::analysis {
+namespace speedwell::scaling {
 
 namespace {
 
@@ -119,4 +119,4 @@ double relative_deviation(std::span<const double> values) {
   return std::sqrt(squares / (count - 1)) / mean;
 }
 
-}  // namespace speedwell::bench::analysis
+}  // namespace speedwell::scaling

@@ -5,9 +5,9 @@
 #include <span>
 #include <string>
 
-#include "bench/analysis/statistics.hpp"
+#include "runtime/scaling/statistics.hpp"
 
-namespace speedwell::bench::analysis {
+namespace speedwell::scaling {
 
 // Three significant digits, no exponent between a thousandth and a million: 0.0123, 1.94, 12.1, 123.
 std::string number(double value);
@@ -27,4 +27,4 @@ std::string times(double ratio, Interval interval);
 // "openmp, tbb and threads"
 std::string list(std::span<const std::string> items);
 
-}  // namespace speedwell::bench::analysis
+}  // namespace speedwell::scaling

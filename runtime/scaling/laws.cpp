@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bench/analysis/laws.hpp"
+#include "runtime/scaling/laws.hpp"
 
 #include <algorithm>
 #include <array>
@@ -10,7 +10,7 @@
 #include <fmt/format.h>
 #include <Eigen/QR>
 
-namespace speedwell::bench::analysis {
+namespace speedwell::scaling {
 
 namespace {
 
@@ -285,4 +285,4 @@ LawFit choose_law(std::span<const CurvePoint> all, int allowed, std::uint64_t se
   return fit;
 }
 
-}  // namespace speedwell::bench::analysis
+}  // namespace speedwell::scaling

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace speedwell::bench::analysis {
+namespace speedwell::scaling {
 
 // The fewest samples whose smallest and largest value enclose the median with at least 95 % confidence: 1 - 2 / 2^6.
 inline constexpr int fewest_for_95_percent = 6;
@@ -65,4 +65,4 @@ Outliers tukey_outliers(std::vector<double> values);
 // Sample standard deviation over mean; 0 for fewer than two values.
 double relative_deviation(std::span<const double> values);
 
-}  // namespace speedwell::bench::analysis
+}  // namespace speedwell::scaling

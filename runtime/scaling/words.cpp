@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bench/analysis/words.hpp"
+#include "runtime/scaling/words.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-namespace speedwell::bench::analysis {
+namespace speedwell::scaling {
 
 std::string number(double value) {
   if (!std::isfinite(value)) return "?";
@@ -60,4 +60,4 @@ std::string list(std::span<const std::string> items) {
   return text;
 }
 
-}  // namespace speedwell::bench::analysis
+}  // namespace speedwell::scaling

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is known of one case once its samples are counted, as plain values: the analysis fills it, the verdict reads it.
+// What is known of one case once its samples are counted, as plain values: the study fills it, the verdict reads it.
 #pragma once
 
 #include <map>
@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "bench/analysis/laws.hpp"
-#include "bench/analysis/statistics.hpp"
+#include "runtime/scaling/laws.hpp"
+#include "runtime/scaling/statistics.hpp"
 
-namespace speedwell::bench::analysis {
+namespace speedwell::scaling {
 
 // A cell of the journal's header with its samples.
 struct Cell {
@@ -149,7 +149,10 @@ inline constexpr double near_roof_percent = 80;
 // Below this a call is too short for a fork-join, which costs some microseconds on every model.
 inline constexpr double too_short_ns = 50e3;
 
+// Makes the study of the cells of one case.
+CaseStudy study_of(const std::string& name, const std::vector<const Cell*>& cells, const Setting& setting);
+
 // One sentence that an expert would sign, with its evidence.
 std::string verdict(const CaseStudy& study, const Setting& setting);
 
-}  // namespace speedwell::bench::analysis
+}  // namespace speedwell::scaling

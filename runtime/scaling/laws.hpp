@@ -17,9 +17,9 @@
 #include <string>
 #include <vector>
 
-#include "bench/analysis/statistics.hpp"
+#include "runtime/scaling/statistics.hpp"
 
-namespace speedwell::bench::analysis {
+namespace speedwell::scaling {
 
 // Karp and Flatt's experimentally determined serial fraction (1990): (1/S - 1/p) / (1 - 1/p), p >= 2.
 double karp_flatt(double speedup, int threads);
@@ -76,4 +76,4 @@ LawFit fit_law(Law law, std::span<const CurvePoint> points, int last, std::uint6
 // prefers it. `allowed` is the number of cores: points beyond it are not fitted, and nothing is predicted there.
 LawFit choose_law(std::span<const CurvePoint> points, int allowed, std::uint64_t seed);
 
-}  // namespace speedwell::bench::analysis
+}  // namespace speedwell::scaling

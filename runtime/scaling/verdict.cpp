@@ -7,10 +7,10 @@
 
 #include <fmt/format.h>
 
-#include "bench/analysis/case_study.hpp"
-#include "bench/analysis/words.hpp"
+#include "runtime/scaling/case_study.hpp"
+#include "runtime/scaling/words.hpp"
 
-namespace speedwell::bench::analysis {
+namespace speedwell::scaling {
 
 namespace {
 
@@ -312,4 +312,4 @@ std::string clauses(const CaseStudy& study, const Setting& setting) {
 
 std::string verdict(const CaseStudy& study, const Setting& setting) { return clauses(study, setting) + "."; }
 
-}  // namespace speedwell::bench::analysis
+}  // namespace speedwell::scaling

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+// From the samples of a case's cells to what is known of it.
+#include "runtime/scaling/case_study.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "runtime/scaling/words.hpp"
+
+namespace speedwell::scaling {
+
+namespace {
+
+// More cores that gain less than this aren't worth having.
+constexpr double worthwhile_gain = 0.02;
+
+// A curve is called flat beyond a count if the intervals leave no larger one a gain above this.
+constexpr double flat_gain = 0.05;
+
+// pyperf's limits for a warning.
+constexpr double unstable_deviation = 0.10;
+constexpr double extreme_distance = 0.50;
+constexpr double shortest_sample_ns = 1e6;
+
+std::vector<std::string> warnings_of(const Point& point, const std::vector<double>& samples) {
+  std::vector<std::string> warnings;
+  const Cell& cell = *point.cell;
+  if (point.samples < fewest_for_95_percent) {
+    warnings.push_back(fmt::format("few rounds: {}, so the interval is not 95 %", point.samples));
+  }
+  if (point.deviation >= unstable_deviation) {
+    warnings.push_back(fmt::format("unstable: the standard deviation is {:.0f} % of the mean", 100 * point.deviation));
+  }
+  double farthest = 0;
+  for (const double sample : samples) farthest = std::max(farthest, std::abs(sample / point.median_ns - 1));
+  if (farthest >= extreme_distance) {
+    warnings.push_back(fmt::format("extremes: up to {:.0f} % off the median", 100 * farthest));
+  }
+  if (cell.shortest_ns > 0 && cell.shortest_ns < shortest_sample_ns) {
+    warnings.push_back(fmt::format("short: a sample lasts {}", duration(cell.shortest_ns)));
+  }
+  if (cell.steal_ticks > 0) {
+    warnings.push_back(fmt::format("disturbed: {:.0f} ticks were stolen by other guests", cell.steal_ticks));
+  }
+  if (cell.other_threads > 0) {
+    warnings.push_back(fmt::format("threads: {} of {} samples didn't use the {} asked for", cell.other_threads,
+                                   point.samples, cell.threads));
+  }
+  return warnings;
+}
+
+Point point_of(const Cell& cell) {
+  const std::vector<double> samples = cell.samples();
+  Point point{.cell = &cell,
+              .threads = cell.threads,
+              .samples = static_cast<int>(samples.size()),
+              .median_ns = median(samples),
+              .ci = median_interval(samples),
+              .deviation = relative_deviation(samples),
+              .outliers = tukey_outliers(samples)};
+  point.warnings = warnings_of(point, samples);
+  return point;
+}
+
+// Ceilings bound a call from below: the time that its arithmetic takes at the peak, and its compulsory traffic at the
+// bandwidth of the most similar stream. The roof is whichever takes longer.
+void set_roof(Point& point, const CaseStudy& study, const Setting& setting) {
+  const auto found = setting.ceilings.find(point.threads);
+  if (found == setting.ceilings.end()) return;
+  const Ceiling& ceiling = found->second;
+
+  // 8-bit and 16-bit arithmetic has no measured peak.
+  const bool has_peak = study.precision == "f32" || study.precision == "f64";
+  const std::optional<double>& measured_peak = study.precision == "f64" ? ceiling.fma_f64 : ceiling.fma_f32;
+  const double peak = has_peak ? measured_peak.value_or(0) : 0;
+  // A working set that fits in the last caches of the cores in use (neighbours are filled first) doesn't stream from
+  // memory.
+  bool streams = false;
+  if (setting.last_cache && study.bytes > 0) {
+    const int sharing = std::max(1, setting.last_cache->sharing_cores);
+    streams = study.bytes > setting.last_cache->bytes * std::ceil(static_cast<double>(point.threads) / sharing);
+  }
+  // Within the caches only the peak is left, and it bounds what works in registers, as matrix products do; a filter
+  // is held by cache bandwidth, which isn't measured.
+  if (!streams && study.kernel != "matmul") return;
+  const std::optional<double> bandwidth = study.bandwidth(ceiling).bytes_per_s;
+  if (streams && !bandwidth) return;
+  if (has_peak && study.flops > 0 && peak <= 0) return;
+
+  const double compute_s = peak > 0 ? study.flops / peak : 0;
+  const double memory_s = streams ? study.bytes / *bandwidth : 0;
+  if (compute_s <= 0 && memory_s <= 0) return;
+  point.bound = compute_s >= memory_s ? Bound::compute : Bound::memory;
+  point.percent_of_roof = 100 * std::max(compute_s, memory_s) * 1e9 / point.median_ns;
+}
+
+// What holds a parallel point that no ceiling does. Needs its speedup.
+void set_parallel_bound(Point& point, const CaseStudy& study, const Setting& setting) {
+  if (point.threads < 2 || !point.speedup) return;
+  // A division whose busiest thread has a share s of the work can't be faster than s of the sequential time.
+  constexpr double uneven = 1.1, near_cap = 0.85;
+  if (point.cell->largest_share && *point.cell->largest_share * point.threads > uneven) {
+    const double cap = 1 / *point.cell->largest_share;
+    if (point.speedup->value > near_cap * cap &&
+        (point.bound == Bound::unknown || !(point.percent_of_roof >= near_roof_percent))) {
+      point.bound = Bound::imbalance;
+      point.percent_of_roof = 100 * point.speedup->value / cap;
+      return;
+    }
+  }
+  if (study.sequential->median_ns < too_short_ns && point.speedup->below_one(setting.noise())) {
+    point.bound = Bound::overhead;
+    point.percent_of_roof.reset();
+  }
+}
+
+// "matmul/f32/64x64x64": what stands between the slashes; a name with fewer parts leaves the later ones empty.
+void split_name(CaseStudy& study) {
+  std::string_view rest = study.name;
+  for (std::string* part : {&study.kernel, &study.variant}) {
+    const std::size_t slash = std::min(rest.find('/'), rest.size());
+    *part = rest.substr(0, slash);
+    rest.remove_prefix(std::min(slash + 1, rest.size()));
+  }
+  study.size = rest;
+  for (const char* precision : {"f32", "f64", "u8", "u16"}) {
+    if (study.variant.starts_with(precision)) study.precision = precision;
+  }
+}
+
+LawFit law_of(const Curve& curve, const Cell& sequential, const Setting& setting) {
+  std::vector<CurvePoint> points;
+  for (const Point& point : curve.points) {
+    CurvePoint& added = points.emplace_back();
+    added.threads = point.threads;
+    for (const auto& [round, base] : sequential.rounds) {
+      const auto found = point.cell->rounds.find(round);
+      added.relative_times.push_back(found != point.cell->rounds.end() ? median(found->second) / median(base)
+                                                                       : std::numeric_limits<double>::quiet_NaN());
+    }
+  }
+  return choose_law(points, setting.cores, seed_of(curve.points.front().cell->name));
+}
+
+double rank_of(const Point& point) { return point.speedup ? point.speedup->value : 1 / point.median_ns; }
+
+void choose_best(CaseStudy& study, const Setting& setting) {
+  std::vector<Choice> choices;
+  for (const Curve& curve : study.curves) {
+    const auto by_rank = [](const Point& a, const Point& b) { return rank_of(a) < rank_of(b); };
+    choices.push_back(
+        {.curve = &curve, .point = &*std::max_element(curve.points.begin(), curve.points.end(), by_rank)});
+  }
+  std::stable_sort(choices.begin(), choices.end(),
+                   [](const Choice& a, const Choice& b) { return rank_of(*a.point) > rank_of(*b.point); });
+  // The sequential version wins unless a parallel one is surely faster: it takes one core and no fork-join.
+  const bool sequential_wins =
+      study.sequential && std::none_of(choices.begin(), choices.end(), [&](const Choice& choice) {
+        return choice.point->speedup && choice.point->speedup->above_one(setting.noise());
+      });
+  if (sequential_wins) choices.insert(choices.begin(), {.point = &*study.sequential});
+  if (choices.empty()) return;
+  // Then a parallel model on one thread is no alternative.
+  if (sequential_wins)
+    std::erase_if(choices, [](const Choice& c) { return c.curve != nullptr && c.point->threads == 1; });
+
+  study.best = choices.front();
+  for (std::size_t i = 1; i < choices.size(); ++i) {
+    Choice& choice = choices[i];
+    choice.behind = compare(*choice.point->cell, *study.best->point->cell);
+    (choice.behind->above_one(setting.noise()) ? study.slower : study.tied).push_back(choice);
+  }
+
+  study.enough_threads = study.best->curve != nullptr ? study.best->curve->enough_threads : 1;
+}
+
+void find_enough(Curve& curve, const Setting& setting) {
+  const auto& points = curve.points;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    bool enough = true;
+    curve.flat_beyond = true;
+    for (std::size_t more = i + 1; more < points.size() && enough; ++more) {
+      const Ratio gain = compare(*points[i].cell, *points[more].cell);
+      enough = !gain.above_one(std::max(worthwhile_gain, setting.noise()));
+      curve.flat_beyond = curve.flat_beyond && gain.rounds > 1 && gain.ci.high < 1 + flat_gain;
+    }
+    curve.enough_threads = points[i].threads;
+    if (enough) return;
+  }
+}
+
+void race_peers(CaseStudy& study) {
+  const Peer* fastest = nullptr;
+  for (Peer& peer : study.peers) {
+    const Point* ours = peer.point.threads == 1 && study.sequential ? &*study.sequential : nullptr;
+    for (const Curve& curve : study.curves) {
+      const Point* point = curve.at(peer.point.threads);
+      if (point != nullptr && (ours == nullptr || point->median_ns < ours->median_ns)) ours = point;
+    }
+    if (ours != nullptr) peer.ratio = compare(*ours->cell, *peer.point.cell);
+    if (fastest == nullptr || peer.point.median_ns < fastest->point.median_ns) fastest = &peer;
+  }
+  study.fastest_peer = fastest;
+  if (fastest != nullptr && study.best) {
+    study.fastest_peer_ratio = compare(*study.best->point->cell, *fastest->point.cell);
+  }
+}
+
+}  // namespace
+
+std::vector<double> Cell::samples() const {
+  std::vector<double> all;
+  for (const auto& [round, values] : rounds) all.insert(all.end(), values.begin(), values.end());
+  return all;
+}
+
+const Point* Curve::at(int threads) const {
+  const auto found =
+      std::find_if(points.begin(), points.end(), [=](const Point& point) { return point.threads == threads; });
+  return found == points.end() ? nullptr : &*found;
+}
+
+int CaseStudy::largest_count() const {
+  int largest = 1;
+  for (const Curve& curve : curves) largest = std::max(largest, curve.points.back().threads);
+  return largest;
+}
+
+Bandwidth CaseStudy::bandwidth(const Ceiling& ceiling) const {
+  // A load writes nothing, a triad a third of its traffic, a copy a half. Runs of older versions don't say.
+  const double written = written_bytes && bytes > 0 ? *written_bytes / bytes : 1.0 / 3;
+  if (written < 1.0 / 6 && ceiling.load) return {"load", ceiling.load};
+  if (written > 5.0 / 12 && ceiling.copy) return {"copy", ceiling.copy};
+  return {"triad", ceiling.triad};
+}
+
+Ratio compare(const Cell& numerator, const Cell& denominator) {
+  std::vector<double> ratios;
+  for (const auto& [round, ns] : numerator.rounds) {
+    const auto other = denominator.rounds.find(round);
+    if (other != denominator.rounds.end()) ratios.push_back(median(ns) / median(other->second));
+  }
+  if (ratios.empty()) return {};
+  return {.rounds = static_cast<int>(ratios.size()),
+          .value = median(ratios),
+          .ci = bootstrap_median(ratios, seed_of(numerator.name + " / " + denominator.name))};
+}
+
+CaseStudy study_of(const std::string& name, const std::vector<const Cell*>& cells, const Setting& setting) {
+  CaseStudy study;
+  study.name = name;
+  split_name(study);
+
+  std::map<std::string, std::map<int, const Cell*>> backends;
+  std::vector<std::string> order;
+  for (const Cell* cell : cells) {
+    if (cell->flops > 0) study.flops = cell->flops;
+    if (cell->bytes > 0) study.bytes = cell->bytes;
+    if (cell->written_bytes) study.written_bytes = cell->written_bytes;
+    if (!cell->precision.empty()) study.precision = cell->precision;
+    study.rejected += cell->rejected;
+    if (cell->failure) study.failed.push_back(cell);
+  }
+  for (const Cell* cell : cells) {
+    if (!cell->measured()) continue;
+    if (cell->peer) {
+      study.peers.push_back({.point = point_of(*cell)});
+    } else if (cell->backend == "sequential") {
+      study.sequential = point_of(*cell);
+    } else {
+      if (!backends.contains(cell->backend)) order.push_back(cell->backend);
+      backends[cell->backend][cell->threads] = cell;
+    }
+  }
+  for (const std::string& backend : order) {
+    Curve& curve = study.curves.emplace_back();
+    curve.backend = backend;
+    for (const auto& [threads, cell] : backends[backend]) curve.points.push_back(point_of(*cell));
+  }
+
+  const auto complete = [&](Point& point) {
+    set_roof(point, study, setting);
+    if (!study.sequential) return;
+    const Ratio speedup = compare(*study.sequential->cell, *point.cell);
+    if (speedup.rounds > 0) point.speedup = speedup;
+    set_parallel_bound(point, study, setting);
+  };
+  if (study.sequential) complete(*study.sequential);
+  for (Peer& peer : study.peers) complete(peer.point);
+  for (Curve& curve : study.curves) {
+    const Point& first = curve.points.front();
+    for (Point& point : curve.points) {
+      complete(point);
+      if (point.threads > setting.cores) {
+        point.warnings.push_back(fmt::format("beyond the {} cores that this process may use", setting.cores));
+      }
+      if (first.threads != 1) continue;
+      const Ratio own = compare(*first.cell, *point.cell);
+      if (own.rounds > 0) point.self_speedup = own.value;
+    }
+    if (study.sequential) {
+      curve.fit = law_of(curve, *study.sequential->cell, setting);
+    } else {
+      curve.fit.reason = "no sequential version was measured";
+    }
+  }
+  for (Curve& curve : study.curves) find_enough(curve, setting);
+  choose_best(study, setting);
+  race_peers(study);
+  return study;
+}
+
+}  // namespace speedwell::scaling
