@@ -226,8 +226,7 @@ int main(int argc, char** argv) {
   try {
     for (int i = 1; i < argc; ++i) {
       if (std::string_view(argv[i]) == "--serve") {
-        return child_main(
-            argc, argv, "sequential", [](const ChildOptions&) { return Environment(); }, make_own_engine);
+        return child_main(argc, argv, "sequential", own_environment, make_own_engine);
       }
     }
     return google_benchmark_main(argc, argv);

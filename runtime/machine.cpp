@@ -31,6 +31,7 @@ Machine read_machine() {
   runtime::Topology topology = runtime::read_topology(machine.allowed_cpus);
   machine.cpu = std::move(topology.cpu);
   machine.core_cpus = std::move(topology.core_cpus);
+  machine.sibling_cpus = std::move(topology.sibling_cpus);
   machine.caches = std::move(topology.caches);
   machine.numa_nodes = topology.numa_nodes;
   machine.cpus_source = "sched_getaffinity, " + runtime::topology_source();

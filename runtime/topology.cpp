@@ -39,16 +39,26 @@ bool restrict_to(hwloc_topology_t topology, const std::vector<int>& cpus) {
 }
 
 // hwloc numbers cores as they hang in the tree, so those that share the first one's last-level cache come first, then
-// the rest of its package, then others.
-std::vector<int> read_cores(hwloc_topology_t topology) {
+// the rest of its package, then others. The logical CPUs beyond a core's first follow in the same order: all second
+// ones, then all third ones.
+void read_cores(hwloc_topology_t topology, Topology& found) {
   // Some virtual machines report no cores: each PU counts as one then.
   const int core_depth = hwloc_get_type_or_below_depth(topology, HWLOC_OBJ_CORE);
   const unsigned count = hwloc_get_nbobjs_by_depth(topology, core_depth);
-  std::vector<int> cpus;
+  std::vector<int> last;
   for (unsigned i = 0; i < count; ++i) {
-    cpus.push_back(hwloc_bitmap_first(hwloc_get_obj_by_depth(topology, core_depth, i)->cpuset));
+    last.push_back(hwloc_bitmap_first(hwloc_get_obj_by_depth(topology, core_depth, i)->cpuset));
   }
-  return cpus;
+  found.core_cpus = last;
+  for (bool more = true; more;) {
+    more = false;
+    for (unsigned i = 0; i < count; ++i) {
+      if (last[i] < 0) continue;
+      last[i] = hwloc_bitmap_next(hwloc_get_obj_by_depth(topology, core_depth, i)->cpuset, last[i]);
+      if (last[i] >= 0) found.sibling_cpus.push_back(last[i]);
+      more = more || last[i] >= 0;
+    }
+  }
 }
 
 Cache read_cache(hwloc_topology_t topology, hwloc_obj_t cache) {
@@ -70,7 +80,7 @@ Topology describe(hwloc_topology_t topology) {
   if (package != nullptr) {
     if (const char* model = hwloc_obj_get_info_by_name(package, "CPUModel")) found.cpu = model;
   }
-  found.core_cpus = read_cores(topology);
+  read_cores(topology, found);
   found.numa_nodes = std::max(1, hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_NUMANODE));
   return found;
 }

@@ -10,9 +10,10 @@
 namespace speedwell::runtime {
 
 struct Topology {
-  std::string cpu;             // the processor's model name; empty: unknown
-  std::vector<int> core_cpus;  // as in Machine
-  std::vector<Cache> caches;   // as in Machine
+  std::string cpu;                // the processor's model name; empty: unknown
+  std::vector<int> core_cpus;     // as in Machine
+  std::vector<int> sibling_cpus;  // as in Machine
+  std::vector<Cache> caches;      // as in Machine
   int numa_nodes = 1;
 };
 

@@ -595,6 +595,54 @@ TEST(Verdict, TheNoiseFloorHoldsBackClaims) {
   EXPECT_EQ(run.study().at("sequential").at("samples"), 9);
 }
 
+// One twin that is 30 % off hides what the others show only as long as there are no others to tell.
+TEST(NoiseFloor, OneWideTwinDoesNotHideTheOthers) {
+  SmallRun run(2);
+  run.cell("sequential", 1, nine(1e7)).cell("tbb", 1, nine(1e7, 2)).cell("tbb", 2, nine(1e7, 3));
+  const auto add_twin = [&](const char* backend, int threads, double ns, int seed) {
+    const std::string of = "sobel/u8c1/64x64/" + std::string(backend) + "/" + std::to_string(threads);
+    run.cell(backend, threads, nine(ns, seed), {{"cell", of + "/twin"}, {"twin_of", of}});
+  };
+  add_twin("tbb", 2, 1.3e7, 4);
+  EXPECT_GT(analyse(run.journal()).at("noise_floor").get<double>(), 0.25);
+  add_twin("sequential", 1, 1e7, 5);
+  EXPECT_GT(analyse(run.journal()).at("noise_floor").get<double>(), 0.25);
+  add_twin("tbb", 1, 1e7, 6);
+  EXPECT_LT(analyse(run.journal()).at("noise_floor").get<double>(), 0.1);
+  EXPECT_EQ(run.study().at("curves").at(0).at("points").size(), 2u);
+}
+
+TEST(Analysis, CellsOfTheOtherBuildAreNoPartOfTheStudy) {
+  SmallRun run(2);
+  run.cell("sequential", 1, nine(1e7)).cell("tbb", 1, nine(1e7, 2)).cell("tbb", 2, nine(0.5e7, 3));
+  const json before = run.study();
+  run.cell("tbb", 2, nine(0.1e7, 4), {{"cell", "sobel/u8c1/64x64/tbb/2/against"}, {"against", true}});
+  run.cell("sequential", 1, nine(0.1e7, 5), {{"cell", "sobel/u8c1/64x64/sequential/1/against"}, {"against", true}});
+  EXPECT_EQ(run.study(), before);
+  EXPECT_EQ(analyse(run.journal()).at("noise_floor"), nullptr);
+}
+
+TEST(Analysis, SaysWhatTheSweepCostAndWhichSamplesWereDisturbed) {
+  SmallRun run(2);
+  run.cell("sequential", 1, nine(1e7)).cell("tbb", 2, nine(0.5e7, 3));
+  Journal journal = run.journal();
+  EXPECT_EQ(analyse(journal).at("cost"), nullptr);
+  for (json& record : journal.records) {
+    if (record["kind"] == "sample" && record["round"] == 2) record["tainted"] = true;
+  }
+  journal.records.push_back({{"kind", "finished"},
+                             {"at", ""},
+                             {"rounds", 9},
+                             {"wall_s", 100.0},
+                             {"kernel_s", 80.0},
+                             {"planned_s", 17.0},
+                             {"instrument_s", 3.0}});
+  const json analysis = analyse(journal);
+  EXPECT_EQ(analysis.at("cost").at("kernel_s"), 80.0);
+  EXPECT_DOUBLE_EQ(analysis.at("cost").at("instrument_share").get<double>(), 0.03);
+  EXPECT_EQ(analysis.at("cases").at(0).at("sequential").at("tainted"), 1);
+}
+
 TEST(Verdict, AFasterPeerIsNamedAndASlowerOneIsNot) {
   const auto with_peer = [](double ns) {
     return SmallRun(2)

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -15,6 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <nlohmann/json.hpp>
+
+#include <speedwell/machine.hpp>
 
 #include "bench/case.hpp"
 
@@ -140,18 +143,69 @@ TEST(Child, SaysWhoItIs) {
 }
 
 TEST(Child, StaysOnItsCpus) {
-  std::ifstream status("/proc/self/status");
-  std::string allowed;
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("Cpus_allowed_list:")) allowed = line.substr(line.find_first_of("0123456789"));
-  }
-  const std::string cpu = allowed.substr(0, allowed.find_first_of(",-"));
+  const std::string cpu = std::to_string(machine().allowed_cpus.front());
   Child child = start("sequential", 1, "--cpus=" + cpu);
   EXPECT_EQ(child.ask({{"do", "hello"}})["cpus"].dump(), "[" + cpu + "]");
   std::ifstream of_child("/proc/" + std::to_string(child.pid()) + "/status");
   std::stringstream text;
   text << of_child.rdbuf();
   EXPECT_THAT(text.str(), HasSubstr("Cpus_allowed_list:\t" + cpu + "\n"));
+}
+
+// The CPUs in the order given, the main thread first: whichever library makes the threads, and whenever. The OpenMP
+// backend's are made anew for each sample, and a small case runs before one that needs all threads.
+TEST(Child, PutsEachThreadOnACpuOfItsOwn) {
+  const std::vector<int>& allowed = machine().allowed_cpus;
+  if (allowed.size() < 2) GTEST_SKIP() << "one CPU only";
+  const std::string cpus = "--cpus=" + std::to_string(allowed[1]) + "," + std::to_string(allowed[0]);
+  for (const std::string& backend : backend_names()) {
+    SCOPED_TRACE(backend);
+    const int threads = backend == "sequential" ? 1 : 2;
+    Child child = start(backend, threads, cpus);
+    EXPECT_EQ(child.ask({{"do", "hello"}})["pinned"], true);
+    json expected = {{allowed[1]}};
+    if (threads > 1) expected.push_back({allowed[0]});
+    // One block: the pool makes no thread for it yet.
+    ASSERT_EQ(child.ask(prepare(small, 1e6))["ok"], true);
+    EXPECT_EQ(child.ask(sample(small))["cpus_of_threads"], json({{allowed[1]}}));
+    for (const char* const name : {"matmul/f32/512x512x512", "sobel/f32c1/640x480"}) {
+      ASSERT_EQ(child.ask(prepare(name, 5e6))["ok"], true);
+      for (int i = 0; i < 2; ++i) {
+        EXPECT_EQ(child.ask(sample(name))["cpus_of_threads"], expected) << name;
+      }
+    }
+  }
+}
+
+TEST(Child, SharesItsCpusWhereItIsNotPinned) {
+  const std::vector<int>& allowed = machine().allowed_cpus;
+  if (allowed.size() < 2) GTEST_SKIP() << "one CPU only";
+  const auto cpus_of_main = [](const std::vector<std::string>& more) {
+    std::vector<std::string> words = {SPEEDWELL_BENCH, "--serve", "--backend=threads"};
+    words.insert(words.end(), more.begin(), more.end());
+    Child child(words);
+    EXPECT_EQ(child.ask({{"do", "hello"}})["pinned"], false);
+    EXPECT_EQ(child.ask(prepare(small, 1e6))["ok"], true);
+    return child.ask(sample(small))["cpus_of_threads"][0];
+  };
+  EXPECT_EQ(cpus_of_main({"--threads=2", "--unpinned"}), json(allowed));
+  // More threads than CPUs take turns on all of them.
+  const std::string two = "--cpus=" + std::to_string(allowed[0]) + "," + std::to_string(allowed[1]);
+  EXPECT_EQ(cpus_of_main({"--threads=3", two}), json({allowed[0], allowed[1]}));
+}
+
+TEST(Child, SaysWhereItsTimeWent) {
+  Child child = start("sequential");
+  const json prepared = child.ask(prepare("sort/f32/100000", 1e6));
+  ASSERT_EQ(prepared["ok"], true) << prepared;
+  EXPECT_GT(prepared["park_ns"].get<double>(), 0);
+  const json taken = child.ask(sample("sort/f32/100000"));
+  for (const char* const member : {"spin_after_ns", "make_ns", "warm_ns", "restore_ns", "check_ns", "park_ns"}) {
+    EXPECT_GT(taken[member].get<double>(), 0) << member;
+  }
+  EXPECT_GE(taken["warm_ns"].get<double>(), 5e5);
+  EXPECT_GE(taken["others_running"].get<double>(), 0);
+  EXPECT_GE(taken["voluntary_switches"].get<double>(), 0);
 }
 
 TEST(Child, PreparesAndSamplesOnEveryBackend) {
@@ -372,6 +426,16 @@ TEST(Child, RefusesAWrongCommandLine) {
   expect({"--fast"}, "'--fast' is not an option");
 }
 
+// The threads that work have a CPU each, as far as there are CPUs; a library may keep others beside.
+void expect_apart(const json& cpus_of_threads, std::size_t threads) {
+  if (machine().allowed_cpus.size() < threads) return;
+  std::set<json> seen;
+  for (std::size_t i = 0; i < std::min(threads, cpus_of_threads.size()); ++i) {
+    EXPECT_EQ(cpus_of_threads[i].size(), 1u) << cpus_of_threads;
+    EXPECT_TRUE(seen.insert(cpus_of_threads[i]).second) << cpus_of_threads;
+  }
+}
+
 // Each peer that was built: SPEEDWELL_PEERS is their programs' paths.
 TEST(Peers, VerifyAndPark) {
   std::stringstream programs(SPEEDWELL_PEERS);
@@ -394,7 +458,9 @@ TEST(Peers, VerifyAndPark) {
         continue;
       const json prepared = child.ask(prepare(name));
       EXPECT_EQ(prepared.value("verified", false), true) << name << " " << prepared;
-      EXPECT_EQ(child.ask(sample(name))["ok"], true) << name;
+      const json taken = child.ask(sample(name));
+      EXPECT_EQ(taken["ok"], true) << name;
+      expect_apart(taken["cpus_of_threads"], knows_one_thread ? 1 : 2);
     }
     expect_idle(child);
     expect_refused(child.ask(prepare("ceiling/triad/memory")), "doesn't exist on");

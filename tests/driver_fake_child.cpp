@@ -7,6 +7,10 @@
 //     crash hang babble lie bits_change steal                                        when sampling
 //   FAKE_SAMPLE_US=2000          how long a sample takes
 //   FAKE_PIDS=FILE               a line with its process id is added when it starts
+//   FAKE_ARGUMENTS=FILE          a line with its command line is added when it starts
+//   FAKE_SPREAD=0.05             how much more than the right time a sample may say: 0.01 unless given
+//
+// In a folder of the name "other" it is another build: it lacks sobel, and its output has other bits.
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -30,6 +34,8 @@ std::string setting(const char* name) {
 struct Fake {
   std::string backend;
   int threads = 1;
+  bool other_build = false;
+  double spread = 0.01;
   std::string fault = setting("FAKE_FAULT");
   unsigned sample_us = 0;
   int samples = 0;
@@ -40,13 +46,15 @@ struct Fake {
            cell.find(fault.substr(fault.find('@') + 1)) != std::string::npos;
   }
 
-  // Up to 1 % more than the right time, another each time.
+  // Up to that much more than the right time, another each time.
   double noise() {
     random ^= random << 13;
     random ^= random >> 7;
     random ^= random << 17;
-    return 1 + static_cast<double>(random % 1000) / 1e5;
+    return 1 + spread * static_cast<double>(random % 1000) / 1e3;
   }
+
+  std::string bits() const { return other_build ? "0000000000000005" : "0000000000000001"; }
 
   json prepare(const std::string& cell) {
     if (has("crash_prepare", cell)) {
@@ -63,7 +71,7 @@ struct Fake {
             {"ns", 1e6 / threads},
             {"threads_used", used},
             {"verified", true},
-            {"hash", has("other_bits", cell) && backend == "tbb" ? "0000000000000002" : "0000000000000001"},
+            {"hash", has("other_bits", cell) && backend == "tbb" ? "0000000000000002" : bits()},
             {"reason", used == threads ? "as asked" : "fewer blocks than threads"}};
   }
 
@@ -81,7 +89,7 @@ struct Fake {
             {"ns", ns},
             {"cpu_ns", ns * threads},
             {"threads_used", has("lie", cell) ? threads + 1 : threads},
-            {"hash", has("bits_change", cell) && samples > 5 ? "0000000000000009" : "0000000000000001"},
+            {"hash", has("bits_change", cell) && samples > 5 ? "0000000000000009" : bits()},
             {"spin_ns", 1000},
             {"steal_ticks", has("steal", cell) ? 100 : 0},
             {"involuntary_switches", 0}};
@@ -93,7 +101,9 @@ struct Fake {
     if (what == "hello") {
       if (has("refuse_start", cell)) return {{"ok", false}, {"error", "this processor lacks what I need"}};
       json names = json::array();
-      for (const auto& known : speedwell::bench::cases()) names.push_back(known.name());
+      for (const auto& known : speedwell::bench::cases()) {
+        if (!other_build || known.kernel != "sobel") names.push_back(known.name());
+      }
       return {{"ok", true},           {"pid", ::getpid()},     {"backend", backend},
               {"threads", threads},   {"version", "0.0-fake"}, {"cases", names},
               {"wait_policy", "none"}};
@@ -112,6 +122,13 @@ int main(int argc, char** argv) {
     const std::string_view argument = argv[i];
     if (argument.starts_with("--backend=")) fake.backend = argument.substr(10);
     if (argument.starts_with("--threads=")) fake.threads = std::atoi(argv[i] + 10);
+  }
+  fake.other_build = std::string_view(argv[0]).find("/other/") != std::string_view::npos;
+  if (const std::string spread = setting("FAKE_SPREAD"); !spread.empty()) fake.spread = std::atof(spread.c_str());
+  if (const std::string file = setting("FAKE_ARGUMENTS"); !file.empty()) {
+    std::string line;
+    for (int i = 0; i < argc; ++i) line += std::string(argv[i]) + " ";
+    std::ofstream(file, std::ios::app) << line + "\n";
   }
   fake.sample_us = static_cast<unsigned>(std::atoi(setting("FAKE_SAMPLE_US").c_str()));
   if (const std::string file = setting("FAKE_PIDS"); !file.empty()) {

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <string>
@@ -17,9 +19,13 @@
 
 #include <speedwell/machine.hpp>
 
+#include "bench/driver/children.hpp"
+#include "bench/driver/cost.hpp"
 #include "bench/driver/fingerprint.hpp"
 #include "bench/driver/plan.hpp"
-#include "bench/driver/sweep.hpp"
+#include "bench/driver/rounds.hpp"
+#include "bench/driver/sentinel.hpp"
+#include "bench/driver/twins.hpp"
 #include "bench/files.hpp"
 #include "bench/image_io.hpp"
 #include "bench/journal.hpp"
@@ -210,7 +216,12 @@ TEST_F(FilesTest, AreReplacedWhole) {
   EXPECT_EQ(std::distance(fs::directory_iterator(file.parent_path()), fs::directory_iterator()), 2);
 }
 
+double relative_half_width(std::vector<double> values) {
+  return median_interval(std::move(values)).relative_half_width();
+}
+
 TEST(HalfWidth, IsThatOfTheBinomialRanks) {
+  EXPECT_TRUE(std::isinf(relative_half_width({1})));
   std::vector<double> values;
   for (int n = 1; n <= 5; ++n) {
     values.push_back(100 + n);
@@ -222,6 +233,171 @@ TEST(HalfWidth, IsThatOfTheBinomialRanks) {
   values.clear();
   for (int i = 20; i >= 1; --i) values.push_back(i);
   EXPECT_NEAR(relative_half_width(values), 4.5 / 10.5, 1e-12);
+}
+
+// `ns` in nine rounds, spread by so much to either side.
+std::map<int, double> nine(double ns, double spread, int shift = 0) {
+  std::map<int, double> samples;
+  for (int i = 0; i < 9; ++i) samples[i + 1] = ns * (1 + spread * ((i + shift) % 9 - 4) / 4);
+  return samples;
+}
+
+TEST(Rounds, AreNeededWhereSamplesAreFewOrIntervalsWide) {
+  const auto few = std::map<int, double>{{1, 5.0}}, narrow = nine(100, 0.01), wide = nine(100, 0.08);
+  EXPECT_TRUE(std::isinf(need_of({{"", &narrow}, {"", &few}}, 9)));
+  EXPECT_LE(need_of({{"", &narrow}}, 9), 1);
+  // Ranks 2 and 8 of nine are at three quarters of the spread.
+  EXPECT_NEAR(need_of({{"", &narrow}, {"", &wide}}, 9), 0.06 / 0.02, 1e-9);
+}
+
+TEST(Rounds, AreNeededWhereTheWinnerIsOpen) {
+  // Each is narrow; their ratio isn't, since they don't rise and fall in the same rounds.
+  const auto first = nine(100, 0.025), second = nine(100.1, 0.025, 4), far = nine(110, 0.025, 4);
+  EXPECT_LE(need_of({{"tbb", &first}}, 9), 1);
+  EXPECT_GT(need_of({{"tbb", &first}, {"openmp", &second}}, 9), 1);
+  // Not of one model with itself, nor of what takes no part (a peer, a twin).
+  EXPECT_LE(need_of({{"tbb", &first}, {"tbb", &second}}, 9), 1);
+  EXPECT_LE(need_of({{"tbb", &first}, {"", &second}}, 9), 1);
+  EXPECT_LE(need_of({{"tbb", &first}, {"openmp", &far}}, 9), 1);
+}
+
+TEST(Rounds, TakeTheNeediestThatFit) {
+  const double always = std::numeric_limits<double>::infinity();
+  const std::vector<Wish> wishes = {{2, 1}, {0.5, 1}, {8, 4}, {5, 2}, {3, 1}};
+  using testing::ElementsAre;
+  EXPECT_THAT(taken_into_round(wishes, always), ElementsAre(0, 2, 3, 4));
+  EXPECT_THAT(taken_into_round(wishes, 6.5), ElementsAre(2, 3));
+  // What doesn't fit makes room for what does.
+  EXPECT_THAT(taken_into_round(wishes, 3.5), ElementsAre(3, 4));
+  EXPECT_THAT(taken_into_round(wishes, 0.5), ElementsAre());
+  EXPECT_THAT(taken_into_round({{always, 5}, {always, 5}, {9, 1}}, 3), ElementsAre(0, 1));
+}
+
+// What is disturbed is said of the sample's surroundings, one at a time.
+TEST(Sentinel, NoticesEachDisturbance) {
+  const Children::Key child = {"threads", 2};
+  const Surroundings quiet = {.wall_ns = 20e6, .threads = 2, .spin_ns = 1e5, .spin_after_ns = 1.05e5};
+  const auto judge = [&](const Surroundings& around, int cpus = 4, int usable = 4) {
+    Sentinel sentinel(cpus, usable);
+    for (int i = 0; i < 5; ++i) EXPECT_EQ(sentinel.judge(child, quiet), "");
+    return sentinel.judge(child, around);
+  };
+  EXPECT_EQ(judge(quiet), "");
+  Surroundings stolen = quiet;
+  stolen.stolen_ns = 10e6;
+  EXPECT_THAT(judge(stolen), HasSubstr("another guest of this host took 10 ms"));
+  for (double Surroundings::*const spin : {&Surroundings::spin_ns, &Surroundings::spin_after_ns}) {
+    Surroundings slow = quiet;
+    slow.*spin = 1.2e5;
+    EXPECT_THAT(judge(slow), HasSubstr("the calibration spin took 120 us"));
+  }
+  Surroundings crowded = quiet;
+  crowded.others_running = 3;
+  EXPECT_THAT(judge(crowded), HasSubstr("3 threads of other processes wanted the 4 CPUs beside its 2"));
+  EXPECT_EQ(judge(crowded, 8), "");
+  Surroundings switched = quiet;
+  switched.involuntary_switches = 5;
+  EXPECT_THAT(judge(switched), HasSubstr("lost their CPUs 5 times in 20 ms"));
+  switched.involuntary_switches = 3;
+  EXPECT_EQ(judge(switched), "");
+  // Five in a long sample are no rate, and threads without a CPU each take turns by themselves.
+  switched.involuntary_switches = 5;
+  switched.wall_ns = 1e9;
+  EXPECT_EQ(judge(switched), "");
+  switched.wall_ns = 20e6;
+  EXPECT_EQ(judge(switched, 4, 1), "");
+}
+
+// The first spins have nothing to be held against, and each child has its own.
+TEST(Sentinel, KnowsAUsualSpinOnlyAfterAWhile) {
+  Sentinel sentinel(4, 4);
+  const Surroundings fast = {.wall_ns = 20e6, .spin_ns = 1e5, .spin_after_ns = 1e5};
+  const Surroundings slow = {.wall_ns = 20e6, .spin_ns = 2e5, .spin_after_ns = 2e5};
+  EXPECT_EQ(sentinel.judge({"tbb", 1}, fast), "");
+  EXPECT_EQ(sentinel.judge({"tbb", 1}, slow), "");
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(sentinel.judge({"tbb", 1}, fast), "");
+  EXPECT_EQ(sentinel.judge({"tbb", 2}, slow), "");
+  EXPECT_NE(sentinel.judge({"tbb", 1}, slow), "");
+}
+
+TEST(Cost, IsWhatIsNeitherKernelNorPlanned) {
+  Cost cost;
+  cost.add_preparation({{"park_ns", 0.5e9}}, 2.5);
+  cost.add_sample({{"warm_ns", 1e9}, {"spin_ns", 0.25e9}, {"spin_after_ns", 0.25e9}, {"check_ns", 0.5e9}}, 15);
+  cost.wall_s = 20;
+  EXPECT_DOUBLE_EQ(cost.planned_s, 4);
+  EXPECT_DOUBLE_EQ(cost.instrument_s(), 1);
+  EXPECT_EQ(in_words(cost), "75 % in kernels, 20 % preparing, 5.0 % the instrument's own");
+}
+
+std::vector<Cell> cells_of(int cases, const std::vector<std::string>& backends, int threads) {
+  std::vector<Cell> cells;
+  for (int i = 0; i < cases; ++i) {
+    const std::string name = "kernel/f32/" + std::to_string(i);
+    for (const std::string& backend : backends) {
+      for (int p = 1; p <= (backend == "sequential" ? 1 : threads); ++p) {
+        Cell& cell = cells.emplace_back();
+        cell.case_name = name;
+        cell.backend = backend;
+        cell.threads = p;
+        cell.name = name + "/" + backend + "/" + std::to_string(p);
+        cell.bytes = 1000.0 * (i + 1);
+        cell.peer = backend == "eigen";
+      }
+    }
+  }
+  return cells;
+}
+
+TEST(Twins, AreFewAndOfEveryKind) {
+  std::vector<std::string> names;
+  const std::vector<std::string> backends = {"sequential", "threads", "openmp", "tbb", "eigen"};
+  for (const Cell& twin : twins_of(cells_of(8, backends, 4), 3)) {
+    EXPECT_EQ(twin.name, twin.twin_of + "/twin");
+    names.push_back(twin.twin_of);
+  }
+  EXPECT_THAT(names, testing::ElementsAre("kernel/f32/2/sequential/1", "kernel/f32/5/threads/3",
+                                          "kernel/f32/2/openmp/3", "kernel/f32/5/sequential/1", "kernel/f32/4/tbb/3"));
+  // At most one in ten cells, but one.
+  EXPECT_EQ(twins_of(cells_of(2, backends, 4), 4).size(), 3u);
+  EXPECT_EQ(twins_of(cells_of(1, {"sequential"}, 1), 4).size(), 1u);
+  EXPECT_EQ(twins_of({}, 4).size(), 0u);
+}
+
+using OtherBuild = Driver;
+
+TEST_F(OtherBuild, IsFoundByItsProgramOrFolder) {
+  fs::create_directories(path("install/bin"));
+  fs::create_directories(path("install/libexec/speedwell"));
+  write("install/bin/speedwell", "");
+  const fs::path installed = fs::canonical(write("install/libexec/speedwell/speedwell_bench", ""));
+  EXPECT_EQ(program_of_build(path("install/bin/speedwell")), installed);
+  EXPECT_EQ(program_of_build(path("install")), installed);
+  fs::create_directories(path("build/bin"));
+  write("build/bin/speedwell", "");
+  const fs::path built = fs::canonical(write("build/bin/speedwell_bench", ""));
+  for (const char* const name : {"build", "build/bin", "build/bin/speedwell", "build/bin/speedwell_bench"}) {
+    EXPECT_EQ(program_of_build(path(name)), built) << name;
+  }
+  for (const char* const name : {".", "nowhere", "build/nothing"}) {
+    EXPECT_THAT(message_of([&] { program_of_build(path(name)); }),
+                HasSubstr("expected another build's speedwell_bench, its speedwell, or a folder"))
+        << name;
+  }
+}
+
+TEST(Cpus, AreCoresFirstThenTheirSiblings) {
+  Machine machine;
+  machine.allowed_cpus = {0, 1, 2, 3, 4, 5};
+  machine.core_cpus = {0, 2, 4};
+  machine.sibling_cpus = {1, 3, 5};
+  EXPECT_EQ(cpus_for(machine, 2), (std::vector<int>{0, 2}));
+  EXPECT_EQ(cpus_for(machine, 5), (std::vector<int>{0, 2, 4, 1, 3}));
+  EXPECT_EQ(cpus_for(machine, 7), machine.allowed_cpus);
+  EXPECT_EQ(most_useful_threads(machine), 3);
+  EXPECT_EQ(most_useful_threads(machine, true), 6);
+  machine.quota_cpus = 4;
+  EXPECT_EQ(most_useful_threads(machine, true), 4);
 }
 
 TEST(Threads, AreParsed) {

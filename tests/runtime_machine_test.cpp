@@ -134,8 +134,14 @@ TEST(Quota, IsNoneWhereTheFilesMakeNoSense) {
 TEST(Topology, TakesOneCpuOfEachCore) {
   const Topology topology = synthetic_topology("package:1 l3:1 l2:4 core:1 pu:2", {});
   EXPECT_THAT(topology.core_cpus, ElementsAre(0, 2, 4, 6));
+  EXPECT_THAT(topology.sibling_cpus, ElementsAre(1, 3, 5, 7));
   // Of a core whose first sibling isn't allowed, the other.
-  EXPECT_THAT(synthetic_topology("package:1 l3:1 l2:4 core:1 pu:2", {1, 2, 3, 7}).core_cpus, ElementsAre(1, 2, 7));
+  const Topology part = synthetic_topology("package:1 l3:1 l2:4 core:1 pu:2", {1, 2, 3, 7});
+  EXPECT_THAT(part.core_cpus, ElementsAre(1, 2, 7));
+  EXPECT_THAT(part.sibling_cpus, ElementsAre(3));
+  // All second ones, then all third ones.
+  EXPECT_THAT(synthetic_topology("package:1 core:2 pu:3", {}).sibling_cpus, ElementsAre(1, 4, 2, 5));
+  EXPECT_THAT(synthetic_topology("package:1 core:4 pu:1", {}).sibling_cpus, testing::IsEmpty());
 }
 
 TEST(Topology, FillsTheFirstCacheThenItsPackage) {

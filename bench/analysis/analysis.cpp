@@ -74,6 +74,7 @@ Measured measured_cells(const Journal& journal) {
                 .flops = number_in(each, "flops"),
                 .bytes = number_in(each, "bytes")};
       if (each.contains("written_bytes")) cell.written_bytes = number_in(each, "written_bytes");
+      cell.against = member_of(each, "against") == json(true);
       if (each.contains("largest_share")) cell.largest_share = number_in(each, "largest_share");
       if (cell.name.empty() || cell.case_name.empty() || cell.backend.empty() || cell.threads < 1 ||
           cell.threads > most_threads)
@@ -96,6 +97,7 @@ Measured measured_cells(const Journal& journal) {
       const double whole = ns * number_in(record, "calls");
       if (whole > 0) cell.shortest_ns = cell.shortest_ns > 0 ? std::min(cell.shortest_ns, whole) : whole;
       cell.steal_ticks += number_in(record, "steal_ticks");
+      cell.tainted += member_of(record, "tainted") == json(true) ? 1 : 0;
       if (count_in(record, "threads_used", cell.threads) != cell.threads) ++cell.other_threads;
     } else if (kind == "rejected") {
       ++cell.rejected;
@@ -105,6 +107,27 @@ Measured measured_cells(const Journal& journal) {
     }
   }
   return measured;
+}
+
+// How far from 1 the ratio of two identical cells may lie, from how far the interval of each twin's ratio reaches. With
+// three twins or more the widest is left out: one cell that the machine disturbed must not hide what all others show.
+std::optional<double> floor_of(std::vector<double> reaches) {
+  if (reaches.empty()) return std::nullopt;
+  std::sort(reaches.begin(), reaches.end());
+  return reaches[reaches.size() < 3 ? reaches.size() - 1 : reaches.size() - 2];
+}
+
+// Where the time of the sweep went; null where the journal doesn't say.
+json cost_of(const Journal& journal) {
+  const json& last = journal.records.empty() ? journal.header : journal.records.back();
+  json cost = json::object();
+  for (const char* const member : {"wall_s", "kernel_s", "planned_s", "instrument_s"}) {
+    if (!member_of(last, member).is_number()) return nullptr;
+    cost[member] = last[member];
+  }
+  const double wall_s = number_in(cost, "wall_s");
+  cost["instrument_share"] = wall_s > 0 ? json(number_in(cost, "instrument_s") / wall_s) : json(nullptr);
+  return cost;
 }
 
 Setting setting_of(const Journal& journal, const Measured& measured) {
@@ -126,15 +149,15 @@ Setting setting_of(const Journal& journal, const Measured& measured) {
     }
   }
 
+  std::vector<double> reaches;
   for (const Cell* cell : measured.order) {
-    if (!cell->measured()) continue;
+    if (!cell->measured() || cell->against) continue;
     if (!cell->twin_of.empty()) {
       const auto twin = measured.cells.find(cell->twin_of);
       if (twin == measured.cells.end() || !twin->second.measured()) continue;
       const Ratio ratio = compare(*cell, twin->second);
       if (ratio.rounds < 2) continue;
-      const double half = std::max(std::abs(ratio.ci.high - 1), std::abs(1 - ratio.ci.low));
-      setting.noise_floor = std::max(setting.noise(), half);
+      reaches.push_back(std::max(std::abs(ratio.ci.high - 1), std::abs(1 - ratio.ci.low)));
       continue;
     }
     if (!cell->case_name.starts_with("ceiling/")) continue;
@@ -149,6 +172,7 @@ Setting setting_of(const Journal& journal, const Measured& measured) {
     if (cell->case_name.starts_with("ceiling/copy/")) raise(ceiling.copy, cell->bytes);
     if (cell->case_name.starts_with("ceiling/triad/")) raise(ceiling.triad, cell->bytes);
   }
+  setting.noise_floor = floor_of(std::move(reaches));
   return setting;
 }
 
@@ -177,6 +201,7 @@ json to_json(const Point& point, const CaseStudy& study) {
           {"bound", bound != nullptr ? json(bound) : json(nullptr)},
           {"deviation", point.deviation},
           {"outliers", {{"mild", point.outliers.mild}, {"severe", point.outliers.severe}}},
+          {"tainted", point.cell->tainted},
           {"warnings", point.warnings},
           {"round_ns", std::move(rounds)}};
 }
@@ -292,7 +317,7 @@ json analyse(const Journal& journal) {
   std::vector<std::string> order;
   std::map<std::string, std::vector<const Cell*>> cases;
   for (const Cell* cell : measured.order) {
-    if (!cell->twin_of.empty() || cell->case_name.starts_with("ceiling/")) continue;
+    if (!cell->twin_of.empty() || cell->against || cell->case_name.starts_with("ceiling/")) continue;
     std::vector<const Cell*>& cells = cases[cell->case_name];
     if (cells.empty()) order.push_back(cell->case_name);
     cells.push_back(cell);
@@ -320,6 +345,7 @@ json analyse(const Journal& journal) {
           {"machine", member_of(journal.header, "machine")},
           {"build", member_of(journal.header, "build")},
           {"config", member_of(journal.header, "config")},
+          {"cost", cost_of(journal)},
           {"noise_floor", known(setting.noise_floor)},
           {"ceilings", std::move(ceilings)},
           {"cases", std::move(studied)}};

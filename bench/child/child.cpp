@@ -22,6 +22,7 @@
 
 #include <speedwell/backend.hpp>
 
+#include "bench/child/pinning.hpp"
 #include "bench/child/protocol.hpp"
 #include "bench/child/sampling.hpp"
 
@@ -85,33 +86,44 @@ ChildOptions parse_options(int argc, char** argv, const std::string& default_bac
       options.threads = parse_number(value, "--threads", 1, max_threads);
     } else if (flag == "--cpus") {
       options.cpus = parse_cpus(value);
+    } else if (argument == "--unpinned") {
+      options.pinned = false;
     } else if (flag == "--memory") {
       options.memory = parse_number<std::size_t>(value, "--memory", 0, PTRDIFF_MAX);
     } else {
-      throw WrongUse("'" + std::string(argument) +
-                     "' is not an option; expected --serve --backend=NAME --threads=N --cpus=0,1 --memory=BYTES");
+      throw WrongUse(
+          "'" + std::string(argument) +
+          "' is not an option; expected --serve --backend=NAME --threads=N --cpus=0,1 --unpinned --memory=BYTES");
     }
   }
   if (!serve) throw WrongUse("expected --serve: this program is started by the sweep");
   return options;
 }
 
-// Affinity and environment as they must be when the runtimes load. Starts the program again if anything had to change,
-// since OpenMP and OpenBLAS look at both before main().
-void settle(const ChildOptions& options, const Environment& environment, char** argv) {
-  bool changed = false;
+std::string with_commas(const std::vector<int>& numbers) {
+  std::string text;
+  for (const int number : numbers) {
+    if (!text.empty()) text += ',';
+    text += std::to_string(number);
+  }
+  return text;
+}
+
+// Affinity and environment as they must be when the runtimes load, since OpenMP and OpenBLAS look at both before
+// main(): starts the program again unless it was started so.
+void settle(const ChildOptions& options, Environment environment, int argc, char** argv) {
   std::vector<int> wanted = options.cpus;
   std::sort(wanted.begin(), wanted.end());
-  if (wanted != allowed_cpus()) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    for (const int cpu : options.cpus) CPU_SET(cpu, &set);
-    // The kernel leaves out CPUs that aren't allowed, and fails only where none is left.
-    if (::sched_setaffinity(0, sizeof set, &set) != 0 || allowed_cpus() != wanted) {
-      throw WrongUse("--cpus names CPUs that this process may not run on, or one of them twice");
-    }
-    changed = true;
+  // What was done cannot be seen from the mask: OpenMP's runtime has narrowed this thread's when it loaded.
+  environment.emplace_back("SPEEDWELL_CHILD_CPUS", with_commas(wanted));
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const int cpu : options.cpus) CPU_SET(cpu, &set);
+  // The kernel leaves out CPUs that aren't allowed, and fails only where none is left.
+  if (::sched_setaffinity(0, sizeof set, &set) != 0 || allowed_cpus() != wanted) {
+    throw WrongUse("--cpus names CPUs that this process may not run on, or one of them twice");
   }
+  bool changed = false;
   for (const auto& [name, value] : environment) {
     const char* now = std::getenv(name.c_str());
     if (now != nullptr && value == now) continue;
@@ -119,7 +131,11 @@ void settle(const ChildOptions& options, const Environment& environment, char** 
     changed = true;
   }
   if (!changed) return;
-  ::execv("/proc/self/exe", argv);
+  std::string cpus = "--cpus=" + with_commas(options.cpus);
+  std::vector<char*> arguments(argv, argv + argc);
+  arguments.push_back(cpus.data());
+  arguments.push_back(nullptr);
+  ::execv("/proc/self/exe", arguments.data());
   throw std::runtime_error(std::string("can't start itself again: ") + std::strerror(errno));
 }
 
@@ -152,11 +168,13 @@ struct Calls {
   double ns = 0, cpu_ns = 0;  // of one call
   int threads_used = 0;       // the most
   double threads_mean = 0;
+  std::int64_t reset_ns = 0;  // between them all, untimed
 };
 
 class Server {
  public:
-  Server(const ChildOptions& options, std::unique_ptr<Engine> engine) : options_(options), engine_(std::move(engine)) {}
+  Server(const ChildOptions& options, std::unique_ptr<Engine> engine)
+      : options_(options), pinning_(options), engine_(std::move(engine)) {}
 
   // The reply to one line.
   json answer(const std::string& line) {
@@ -210,14 +228,9 @@ class Server {
     for (const Case& each : cases()) {
       if (engine_->offers(each)) names.push_back(each.name());
     }
-    return {{"pid", ::getpid()},
-            {"backend", options_.backend},
-            {"threads", options_.threads},
-            {"cpus", options_.cpus},
-            {"version", engine_->version()},
-            {"isa", engine_->isa()},
-            {"wait_policy", engine_->wait_policy()},
-            {"cases", names}};
+    return {{"pid", ::getpid()},     {"backend", options_.backend},           {"threads", options_.threads},
+            {"cpus", options_.cpus}, {"pinned", !pinning_.places().empty()},  {"version", engine_->version()},
+            {"isa", engine_->isa()}, {"wait_policy", engine_->wait_policy()}, {"cases", names}};
   }
 
   json prepare(const json& request) {
@@ -227,7 +240,9 @@ class Server {
     Calls calls;
     constexpr int least_calls = 1, most_calls = 1 << 24;
     kept.workload->spoil(0, 1);
+    pinning_.widen();
     const Calls first = make_calls(kept, 1);
+    pinning_.pin();
     if (const std::string differs = kept.workload->verify(); !differs.empty()) {
       prepared_.erase(which.name());
       throw Refused("wrong result: " + differs, {{"verified", false}});
@@ -261,29 +276,45 @@ class Server {
     const int count = static_cast<int>(number(request, "calls", 1, 1 << 30));
     const auto prepared = prepared_.find(which.name());
     if (prepared == prepared_.end()) throw Refused(which.name() + " is not prepared; expected \"prepare\" first");
+    const std::int64_t begin = wall_ns();
     Kept& kept = get(which);
+    const std::int64_t made = wall_ns();
     // Others had the caches and the clock's boost meanwhile: once for the data, half a millisecond for the cores.
     constexpr std::int64_t warm_up = 500'000;
-    const std::int64_t begin = wall_ns();
     do {
       make_calls(kept, 1);
-    } while (wall_ns() - begin < warm_up);
+    } while (wall_ns() - made < warm_up);
+    const std::int64_t warm = wall_ns();
+    pinning_.pin();  // threads that the calls have made
     // One element a page: the timed calls must write them again, and too few to leave the caches changed.
     constexpr std::size_t elements_a_page = 4096 / sizeof(float);
+    const std::int64_t pinned = wall_ns();
     kept.workload->spoil(static_cast<std::size_t>(samples_++) % elements_a_page, elements_a_page);
+    const std::int64_t spoiled = wall_ns();
     const std::int64_t spin = calibration_spin_ns();
     const Disturbance before = read_disturbance(options_.cpus);
     const Calls calls = make_calls(kept, count);
     const Disturbance after = read_disturbance(options_.cpus);
+    const std::int64_t spin_after = calibration_spin_ns();
+    const json cpus = cpus_of_threads();
+    const std::int64_t unchecked = wall_ns();
     check_hash(kept, prepared->second);
     return {{"ns", calls.ns},
             {"cpu_ns", calls.cpu_ns},
             {"threads_used", calls.threads_used},
             {"threads_mean", calls.threads_mean},
+            {"cpus_of_threads", cpus},
             {"hash", hex(prepared->second)},
             {"spin_ns", spin},
+            {"spin_after_ns", spin_after},
             {"steal_ticks", after.steal_ticks - before.steal_ticks},
-            {"involuntary_switches", after.involuntary_switches - before.involuntary_switches}};
+            {"others_running", std::min(before.others_running, after.others_running)},
+            {"voluntary_switches", after.voluntary_switches - before.voluntary_switches},
+            {"involuntary_switches", after.involuntary_switches - before.involuntary_switches},
+            {"make_ns", made - begin},
+            {"warm_ns", warm - made},
+            {"restore_ns", spoiled - pinned + calls.reset_ns},
+            {"check_ns", wall_ns() - unchecked}};
   }
 
   json release(const json& request) {
@@ -317,6 +348,7 @@ class Server {
       held -= kept_.back().workload->bytes();
       kept_.pop_back();
     }
+    pinning_.widen();
     std::unique_ptr<Workload> workload = which.make(options_.threads);
     std::function<void()> call = engine_->call(*workload);
     if (!call) throw Refused(which.name() + " doesn't exist on " + options_.backend);
@@ -330,7 +362,11 @@ class Server {
     const bool one_by_one = kept.workload->needs_reset();
     std::int64_t cpu = 0, wall = 0;
     for (int done = 0; done < count;) {
-      if (one_by_one) kept.workload->reset();
+      if (one_by_one) {
+        const std::int64_t begin = wall_ns();
+        kept.workload->reset();
+        calls.reset_ns += wall_ns() - begin;
+      }
       const int batch = one_by_one ? 1 : count;
       const std::int64_t cpu_begin = cpu_ns(), wall_begin = wall_ns();
       for (int i = 0; i < batch; ++i) {
@@ -358,6 +394,7 @@ class Server {
   }
 
   ChildOptions options_;
+  Pinning pinning_;
   std::unique_ptr<Engine> engine_;
   std::list<Kept> kept_;
   std::map<std::string, std::uint64_t> prepared_;  // the hash of each case's verified output, kept when its memory goes
@@ -375,6 +412,20 @@ std::FILE* take_standard_output() {
 
 }  // namespace
 
+Environment openmp_environment(const ChildOptions& options) {
+  Environment environment = {{"OMP_NUM_THREADS", std::to_string(options.threads)}};
+  const std::vector<int> places = Pinning(options).places();
+  if (places.empty()) return environment;
+  std::string text;
+  for (const int cpu : places) {
+    if (!text.empty()) text += ',';
+    text.append("{").append(std::to_string(cpu)).append("}");
+  }
+  environment.emplace_back("OMP_PLACES", text);
+  environment.emplace_back("OMP_PROC_BIND", "close");
+  return environment;
+}
+
 int child_main(int argc, char** argv, const std::string& default_backend,
                const std::function<Environment(const ChildOptions&)>& environment,
                const std::function<std::unique_ptr<Engine>(const ChildOptions&)>& make_engine) {
@@ -383,15 +434,17 @@ int child_main(int argc, char** argv, const std::string& default_backend,
   std::signal(SIGPIPE, SIG_IGN);  // a sweep that is gone shows as the end of the input
   try {
     const ChildOptions options = parse_options(argc, argv, default_backend);
-    settle(options, environment(options), argv);
+    settle(options, environment(options), argc, argv);
     std::unique_ptr<Engine> engine = make_engine(options);
     std::FILE* replies = take_standard_output();
     if (replies == nullptr)
       throw std::runtime_error(std::string("can't duplicate standard output: ") + std::strerror(errno));
     Server server(options, std::move(engine));
     for (std::string line; !server.quitting() && std::getline(std::cin, line);) {
-      const json reply = server.answer(line);
+      json reply = server.answer(line);
+      const std::int64_t begin = wall_ns();
       server.park();
+      reply["park_ns"] = wall_ns() - begin;
       // Text that isn't UTF-8 (an argument echoed in a message) must not end the child.
       const std::string text = reply.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
       if (std::fwrite(text.data(), 1, text.size(), replies) != text.size() || std::fflush(replies) != 0) break;

@@ -53,6 +53,10 @@ class OwnEngine final : public Engine {
 
 }  // namespace
 
+Environment own_environment(const ChildOptions& options) {
+  return options.backend == OpenMp::name ? openmp_environment(options) : Environment();
+}
+
 std::unique_ptr<Engine> make_own_engine(const ChildOptions& options) {
   const auto names = backend_names();
   if (std::find(names.begin(), names.end(), options.backend) == names.end()) {

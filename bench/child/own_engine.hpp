@@ -7,6 +7,8 @@
 
 namespace speedwell::bench {
 
+Environment own_environment(const ChildOptions& options);
+
 // Speedwell's own kernels on the backend that the options name. Throws InvalidArgument where there is no such backend.
 std::unique_ptr<Engine> make_own_engine(const ChildOptions& options);
 

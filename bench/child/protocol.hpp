@@ -2,11 +2,14 @@
 // The child process that measures the cells of one backend (or peer library) with one thread count. The sweep starts
 // each once and lets one at a time work.
 //
-//   PROGRAM --serve --backend=NAME --threads=N --cpus=0,1 [--memory=BYTES]
+//   PROGRAM --serve --backend=NAME --threads=N --cpus=0,1 [--unpinned] [--memory=BYTES]
 //
 // NAME is a backend's name, or the peer's; peers may leave it out. The child restricts itself to the CPUs and sets its
 // libraries' environment, and starts itself again with them in place, so that every runtime finds them when it loads
-// (its pid stays the same). --memory is what the cases it keeps may hold, 512 MiB unless given; the least recently used
+// (its pid stays the same). Each thread then sits on a CPU of its own, in the order of --cpus and of the threads'
+// making; with --unpinned, or with fewer CPUs than threads, all share all of them. OpenMP's runtimes are told by
+// OMP_PLACES, since they make their threads anew; any other library's threads are put in place once they are there.
+// --memory is what the cases it keeps may hold, 512 MiB unless given; the least recently used
 // go first and are made again when needed. It ignores SIGINT, so that Ctrl-C reaches the sweep alone, and ends at
 // "quit", at the end of its input, and when the thread that started it dies. Wrong use: a message on stderr, status 2.
 //
@@ -15,6 +18,7 @@
 //
 // {"do": "hello"}
 //   {"ok": true, "pid": 123, "backend": "openmp", "threads": 2, "cpus": [0, 1],
+//    "pinned": true,                     each thread on a CPU of its own
 //    "version": "0.1.0",                 the library's: Speedwell's or the peer's
 //    "cases": ["matmul/f32/64x64x64", ...],   those it can run
 //    "isa": "avx2",                      the instruction set in use; for a peer, what it says or was compiled for
@@ -32,13 +36,17 @@
 //
 // {"do": "sample", "case": "matmul/f32/64x64x64", "calls": 2800}
 //   Touches everything again untimed, times `calls` calls, and checks that their output has the prepared one's bits.
-//   {"ok": true, "ns": 7050, "cpu_ns": 14010, "threads_used": 2, "threads_mean": 1.97, "hash": "0123456789abcdef",
-//    "spin_ns": 151000, "steal_ticks": 0, "involuntary_switches": 3}
+//   {"ok": true, "ns": 7050, "cpu_ns": 14010, "threads_used": 2, "threads_mean": 1.97, "cpus_of_threads": [[0], [1]],
+//    "hash": "0123456789abcdef", "spin_ns": 151000, "spin_after_ns": 150500, "steal_ticks": 0, "others_running": 0,
+//    "voluntary_switches": 5, "involuntary_switches": 3,
+//    "make_ns": 0, "warm_ns": 510000, "restore_ns": 900, "check_ns": 30000}
 //   `ns` (wall time) and `cpu_ns` (the process's CPU time) are of one call. `threads_used` is the most that took part
 //   in a call of the sample, `threads_mean` the mean: a short call is now and then over before each thread had a share.
-//   `spin_ns`: a fixed loop on one thread just before, to notice a slow machine. `steal_ticks`: of the child's CPUs
-//   over the sample, in the kernel's ticks (usually 10 ms). `involuntary_switches`: of the child's threads over the
-//   sample.
+//   `cpus_of_threads`: where each thread of the process may run, the oldest first. `spin_ns`, `spin_after_ns`: a fixed
+//   loop on one thread just before and after, to notice a slow machine. `steal_ticks`: of the child's CPUs over the
+//   sample, in the kernel's ticks (usually 10 ms). `others_running`: threads of other processes that wanted a CPU, the
+//   lesser of the counts before and after. Switches: of the child's threads over the sample. The last four say where
+//   the untimed time went: making again what was given up, the first touch, input and output put back, and the check.
 //
 // {"do": "release", "case": "..."}       {"ok": true}      frees its memory; it stays prepared
 // {"do": "quit"}                         {"ok": true}      and the child ends, status 0
@@ -46,6 +54,7 @@
 // A request that can't be done is answered by {"ok": false, "error": "what was given, what was expected"}, with
 // "verified": false if the output was wrong, and the child goes on. Before each reply the child's runtime is parked:
 // threads that spin are stopped or waited for, so that a child that waits for a request takes no CPU time from others.
+// Each reply says how long that took: "park_ns".
 #pragma once
 
 #include <functional>
@@ -62,6 +71,7 @@ struct ChildOptions {
   std::string backend;
   int threads = 1;
   std::vector<int> cpus;
+  bool pinned = true;
   std::size_t memory = std::size_t{512} << 20;
 };
 
@@ -85,9 +95,15 @@ class Engine {
   virtual void park() {}
 };
 
+// What is to be in place when it is loaded.
+using Environment = std::vector<std::pair<std::string, std::string>>;
+
+// That of a child whose threads are OpenMP's: their number, and a CPU for each where they are pinned. The runtime makes
+// its threads anew now and then, and places them by itself each time.
+Environment openmp_environment(const ChildOptions& options);
+
 // The whole of a child's main(): parses the command line, settles affinity and `environment`, and serves until the end.
 // `make_engine` is called after that. Returns the exit status.
-using Environment = std::vector<std::pair<std::string, std::string>>;
 int child_main(int argc, char** argv, const std::string& default_backend,
                const std::function<Environment(const ChildOptions&)>& environment,
                const std::function<std::unique_ptr<Engine>(const ChildOptions&)>& make_engine);

@@ -2,7 +2,6 @@
 #include "bench/child/sampling.hpp"
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <string>
@@ -10,6 +9,8 @@
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "bench/child/pinning.hpp"
 
 namespace speedwell::bench {
 namespace {
@@ -20,18 +21,26 @@ std::int64_t read_clock(clockid_t clock) {
   return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
-// Whether a thread of this process, other than the calling one, runs or would if it were given a CPU.
-bool another_thread_runs() {
-  const std::string self = std::to_string(::gettid());
-  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
-    if (task.path().filename() == self) continue;
+// The threads of this process, the calling one among them, that run or would if they were given a CPU.
+int running_threads() {
+  int running = 0;
+  for (const pid_t thread : threads_of_process()) {
     std::string stat;
-    std::getline(std::ifstream(task.path() / "stat"), stat);
+    std::getline(std::ifstream("/proc/self/task/" + std::to_string(thread) + "/stat"), stat);
     // "12 (name) R ...", where the name may hold anything.
     const std::size_t state = stat.rfind(") ");
-    if (state != std::string::npos && stat[state + 2] == 'R') return true;
+    if (state != std::string::npos && stat[state + 2] == 'R') ++running;
   }
-  return false;
+  return running;
+}
+
+// Of the whole system: "0.20 0.18 0.12 1/80 11206" is one of 80.
+int running_in_system() {
+  std::ifstream file("/proc/loadavg");
+  double load = 0;
+  int running = 0;
+  file >> load >> load >> load >> running;
+  return running;
 }
 
 }  // namespace
@@ -54,7 +63,11 @@ Disturbance read_disturbance(const std::vector<int>& cpus) {
   }
   rusage usage = {};
   ::getrusage(RUSAGE_SELF, &usage);
+  disturbance.voluntary_switches = usage.ru_nvcsw;
   disturbance.involuntary_switches = usage.ru_nivcsw;
+  // Our own first: a thread that falls asleep in between must not look like another's.
+  const int own = running_threads();
+  disturbance.others_running = std::max(0, running_in_system() - own);
   return disturbance;
 }
 
@@ -74,7 +87,7 @@ void wait_until_idle() {
   constexpr std::int64_t longest = 1'000'000'000;
   constexpr timespec nap = {0, 200'000};
   const std::int64_t begin = wall_ns();
-  while (another_thread_runs() && wall_ns() - begin < longest) ::nanosleep(&nap, nullptr);
+  while (running_threads() > 1 && wall_ns() - begin < longest) ::nanosleep(&nap, nullptr);
 }
 
 }  // namespace speedwell::bench

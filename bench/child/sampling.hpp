@@ -10,10 +10,12 @@ namespace speedwell::bench {
 std::int64_t wall_ns();  // CLOCK_MONOTONIC
 std::int64_t cpu_ns();   // of the whole process
 
-// What disturbed the process so far: subtract two readings.
+// What disturbed the process so far: subtract two readings. The last is of the moment.
 struct Disturbance {
-  std::int64_t steal_ticks = 0;           // that the hypervisor gave others, on `cpus`
-  std::int64_t involuntary_switches = 0;  // of all threads of the process
+  std::int64_t steal_ticks = 0;         // that the hypervisor gave others, on `cpus`
+  std::int64_t voluntary_switches = 0;  // of all threads of the process
+  std::int64_t involuntary_switches = 0;
+  int others_running = 0;  // threads of other processes that run, or would if they were given a CPU
 };
 Disturbance read_disturbance(const std::vector<int>& cpus);
 

@@ -20,6 +20,7 @@
 #include "bench/driver/plan.hpp"
 #include "bench/driver/progress.hpp"
 #include "bench/driver/sweep.hpp"
+#include "bench/driver/twins.hpp"
 #include "bench/files.hpp"
 #include "bench/journal.hpp"
 
@@ -69,7 +70,7 @@ std::string counted(std::size_t count, std::string_view what) {
 
 std::vector<int> thread_counts(const BenchOptions& options, Progress& progress) {
   const Machine& here = machine();
-  const int most = most_useful_threads(here);
+  const int most = most_useful_threads(here, options.smt);
   std::vector<int> threads = options.threads.empty() ? thread_axis(most) : parse_threads(options.threads);
   const std::size_t cores = here.core_cpus.size();
   progress.say(
@@ -77,14 +78,20 @@ std::vector<int> thread_counts(const BenchOptions& options, Progress& progress) 
   progress.say(here.quota_cpus > 0 ? fmt::format("quota: {:.4g} CPUs ({})", here.quota_cpus, here.quota_source)
                                    : fmt::format("quota: none ({})", here.quota_source));
   progress.say(fmt::format("threads: {}{}", fmt::join(threads, ", "), options.threads.empty() ? "" : " (as asked)"));
+  if (options.smt && here.sibling_cpus.empty()) {
+    progress.say("--smt: each core has one logical CPU here, so the thread counts end at the cores");
+  }
   if (most == 1) {
     progress.warn("one core only: there is no scaling to see here, only what each model costs on one thread");
   } else if (options.threads.empty() && most < static_cast<int>(cores)) {
     progress.warn(fmt::format("the quota caps the threads at {} of {} cores; --threads goes beyond", most, cores));
   }
-  if (threads.back() > static_cast<int>(cores)) {
+  if (threads.back() > static_cast<int>(here.allowed_cpus.size())) {
     progress.warn(
         fmt::format("{} threads on {}: what is beyond the cores takes turns", threads.back(), counted(cores, "core")));
+  } else if (threads.back() > static_cast<int>(cores)) {
+    progress.say(fmt::format("{} threads on {}: what is beyond the cores shares them, and no law is fitted to it",
+                             threads.back(), counted(cores, "core")));
   }
   return threads;
 }
@@ -119,6 +126,16 @@ void check_folder(const fs::path& folder) {
   }
 }
 
+// The other build must still be the one that was measured.
+void set_other_build(const json& against, Children& children) {
+  const std::string path = against.at("path").get<std::string>();
+  children.compare_with(program_of_build(path));
+  if (const std::string now = file_checksum(children.other_build()); now != against.at("crc32")) {
+    throw JournalError(fmt::format("cannot resume: {} was the program with the CRC-32 {}, is that with {}", path,
+                                   against.at("crc32").get<std::string>(), now));
+  }
+}
+
 std::string first_difference_to_here(const json& header, const Children& children) {
   const json machine_now = machine_fingerprint();
   const json build_now = build_fingerprint(children.programs());
@@ -132,8 +149,13 @@ int finish(const fs::path& run, const SweepOutcome& outcome, const BenchOptions&
     progress.warn(fmt::format("interrupted after {}; `speedwell bench --resume{}` goes on",
                               counted(static_cast<std::size_t>(outcome.rounds), "complete round"), resume));
   }
+  if (outcome.cost.wall_s > 0) {
+    progress.say(fmt::format("{}, {}, {:.0f} s: {}", counted(static_cast<std::size_t>(outcome.rounds), "round"),
+                             counted(static_cast<std::size_t>(outcome.cells), "cell"), outcome.cost.wall_s,
+                             in_words(outcome.cost)));
+  }
   if (outcome.rounds > 0) {
-    if (outcome.signal == 0) progress.say("measured; now the analysis and the report");
+    if (outcome.signal == 0) progress.say("now the analysis and the report");
     present_results(run, {.report = !options.no_report, .json = options.json});
     if (options.output.empty()) {
       const fs::path latest = fs::path(results_folder) / "latest";
@@ -155,28 +177,30 @@ int finish(const fs::path& run, const SweepOutcome& outcome, const BenchOptions&
 int sweep_and_finish(const fs::path& run, const Journal& journal, JournalWriter writer, Children& children,
                      const BenchOptions& options, Progress& progress) {
   Interrupts interrupts;
-  // From the first round on there is something to look at, whatever happens to this process.
-  const auto first_results = [&] {
+  const auto make_results = [&] {
     const Journal so_far = read_journal(run / journal_name);
     write_results(so_far, analyse(so_far), run);
   };
-  SweepOutcome outcome = Sweep(journal, writer, children, progress, interrupts).run(first_results);
+  SweepOutcome outcome = Sweep(journal, writer, children, progress, interrupts).run(make_results);
   return finish(run, outcome, options, progress);
 }
 
-int resume(const BenchOptions& options, Children& children, Progress& progress) {
+int resume(const BenchOptions& options, Progress& progress) {
   const fs::path run = options.output.empty() ? newest_resumable_run() : find_run_folder(options.output);
   Journal journal = read_journal(run / journal_name);
   if (journal.finished) {
     progress.say(fmt::format("{} is finished already; its results are made again", run.string()));
     const auto failed = static_cast<int>(std::count_if(journal.records.begin(), journal.records.end(),
                                                        [](const json& record) { return record["kind"] == "failed"; }));
-    return finish(run, {journal.records.back()["rounds"].get<int>(), failed, 0}, options, progress);
+    return finish(run, {.rounds = journal.records.back()["rounds"].get<int>(), .failed = failed}, options, progress);
   }
+  const json& config = journal.header["config"];
+  Children children(programs_folder(), options.timeout_s, config.value("pinned", true));
   if (const std::string difference = first_difference_to_here(journal.header, children); !difference.empty()) {
     throw JournalError(
         fmt::format("cannot resume {}: it was begun on another machine or build: {}", run.string(), difference));
   }
+  if (config.contains("against")) set_other_build(config["against"], children);
   progress.say(fmt::format("going on with {}{}", run.string(),
                            journal.torn_tail ? "; its last line was cut, and is dropped" : ""));
   if (options.budget_s) journal.header["config"]["budget_s"] = *options.budget_s;
@@ -191,8 +215,13 @@ int run_bench(const BenchOptions& options) {
   check(options);
   const std::uint64_t seed = seed_of(options);
   Progress progress;
-  Children children(programs_folder(), options.timeout_s);
-  if (options.resume) return resume(options, children, progress);
+  if (options.resume) return resume(options, progress);
+  Children children(programs_folder(), options.timeout_s, !options.unpinned);
+  ordered_json other_build;
+  if (!options.against.empty()) {
+    children.compare_with(program_of_build(options.against));
+    other_build = describe_other_build(children);
+  }
 
   Selection selection = {.patterns = options.patterns,
                          .full = options.full,
@@ -217,29 +246,31 @@ int run_bench(const BenchOptions& options) {
   const SweepConfig defaults;
   const double budget_s =
       options.budget_s.value_or(options.rounds ? 0 : (options.full ? full_budget_s : quick_budget_s));
-  const ordered_json header = {{"kind", "header"},
-                               {"schema", 1},
-                               {"run", fs::weakly_canonical(run).filename().string()},
-                               {"started", utc_now()},
-                               {"label", ""},
-                               {"machine", machine_fingerprint()},
-                               {"build", build_fingerprint(children.programs())},
-                               {"config",
-                                {{"seed", seed},
-                                 {"rounds", options.rounds.value_or(defaults.rounds)},
-                                 {"most_rounds", options.rounds.value_or(defaults.most_rounds)},
-                                 {"budget_s", budget_s},
-                                 {"threads", selection.threads},
-                                 {"suite", options.full ? "full" : "quick"},
-                                 {"patterns", options.patterns},
-                                 {"wait_policy", wait_policies(cells, children)},
-                                 {"pinned", true},
-                                 {"environment", measuring_environment()}}},
-                               {"cells", [&] {
-                                  ordered_json list = ordered_json::array();
-                                  for (const Cell& cell : cells) list.push_back(to_json(cell));
-                                  return list;
-                                }()}};
+  ordered_json header = {{"kind", "header"},
+                         {"schema", 1},
+                         {"run", fs::weakly_canonical(run).filename().string()},
+                         {"started", utc_now()},
+                         {"label", ""},
+                         {"machine", machine_fingerprint()},
+                         {"build", build_fingerprint(children.programs())},
+                         {"config",
+                          {{"seed", seed},
+                           {"rounds", options.rounds.value_or(defaults.rounds)},
+                           {"most_rounds", options.rounds.value_or(defaults.most_rounds)},
+                           {"budget_s", budget_s},
+                           {"threads", selection.threads},
+                           {"suite", options.full ? "full" : "quick"},
+                           {"patterns", options.patterns},
+                           {"wait_policy", wait_policies(cells, children)},
+                           {"pinned", !options.unpinned},
+                           {"smt", options.smt},
+                           {"environment", measuring_environment()}}},
+                         {"cells", [&] {
+                            ordered_json list = ordered_json::array();
+                            for (const Cell& cell : cells) list.push_back(to_json(cell));
+                            return list;
+                          }()}};
+  if (!other_build.is_null()) header["config"]["against"] = other_build;
   const bool made = fs::create_directories(run);
   JournalWriter writer = [&] {
     try {

@@ -44,8 +44,9 @@ void add_machine(CLI::App& app, MachineOptions& options) {
 }
 
 // What is measured stands in the journal of a run that goes on.
-constexpr const char* not_with_resume[] = {"CASE-REGEX", "--full", "--quick", "--backend", "--threads",
-                                           "--rounds",   "--seed", "--list",  "--no-peers"};
+constexpr const char* not_with_resume[] = {"CASE-REGEX", "--full",     "--quick", "--backend",
+                                           "--threads",  "--rounds",   "--seed",  "--list",
+                                           "--no-peers", "--unpinned", "--smt",   "--against"};
 
 void check_together(const CLI::App& verb, const BenchOptions& options) {
   if (verb.count("--quick") > 0 && options.full) throw UsageError("--quick and --full given, expected one of them");
@@ -75,7 +76,7 @@ void add_bench(CLI::App& app, BenchOptions& options) {
                    "Thread counts, such as 1,2,4 or 1-8; default: 1, 2, ... up to the allowed cores")
       ->type_name("LIST");
   verb->add_option("--rounds", options.rounds,
-                   "Exactly so many samples a cell; default: at least 9, then more until intervals are within 2 %")
+                   "Exactly so many samples a cell; default: 9, and up to 30 while intervals or the winner are open")
       ->type_name("N");
   verb->add_option("--budget", options.budget_s, "For preparation and samples; default: 180, with --full 3600")
       ->type_name("SECONDS");
@@ -85,6 +86,12 @@ void add_bench(CLI::App& app, BenchOptions& options) {
   verb->add_flag("--resume", options.resume, "Go on with the newest unfinished run, or with the one in --output");
   verb->add_flag("--list", options.list, "Print the cells, measure nothing");
   verb->add_flag("--no-peers", options.no_peers, "Don't measure other libraries beside");
+  verb->add_flag("--unpinned", options.unpinned,
+                 "Leave threads to the system's scheduler; default: a CPU for each of them");
+  verb->add_flag("--smt", options.smt, "Thread counts beyond the cores too, up to all allowed logical CPUs");
+  verb->add_option("--against", options.against,
+                   "Another build's speedwell_bench, or the folder that holds it: measured in the same rounds")
+      ->type_name("FOLDER-OR-BINARY");
   verb->add_flag("--no-report", options.no_report, "No plots and no HTML page");
   verb->add_flag("--json", options.json, "Print the analysis (with --list, the cells) as JSON");
   verb->add_option("--timeout", options.timeout_s, "When a silent child counts as hung")
@@ -93,6 +100,7 @@ void add_bench(CLI::App& app, BenchOptions& options) {
   verb->callback([verb, &options] { check_together(*verb, options); });
   verb->footer(
       "Ctrl-C lets the running sample end and makes results of what there is; --resume goes on from there.\n"
+      "A sample that the machine disturbed is taken again, up to twice; the third counts and is marked.\n"
       "Status: 0 done, 1 a cell failed, 2 wrong use, 3 could not, 128 + N ended by signal N.");
 }
 

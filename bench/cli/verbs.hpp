@@ -40,6 +40,9 @@ struct BenchOptions {
   bool resume = false;
   bool list = false;
   bool no_peers = false;
+  bool unpinned = false;
+  bool smt = false;
+  std::string against;  // another build's program, or empty
   bool no_report = false;
   bool json = false;
   double timeout_s = 60;

@@ -81,6 +81,7 @@ Child::Child(const Launch& launch)
   std::vector<std::string> words = {launch.program.string(), "--serve", "--backend=" + launch.backend,
                                     "--threads=" + std::to_string(launch.threads),
                                     "--cpus=" + with_commas(launch.cpus)};
+  if (!launch.pinned) words.push_back("--unpinned");
   if (launch.memory_bytes > 0) {
     words.push_back("--memory=" + std::to_string(static_cast<unsigned long long>(launch.memory_bytes)));
   }

@@ -18,6 +18,7 @@ struct Launch {
   std::string backend;  // its word: "openmp", "eigen"
   int threads = 1;
   std::vector<int> cpus;    // all that the child may run on
+  bool pinned = true;       // each thread on one of them, where there are enough
   double memory_bytes = 0;  // what its cases may hold; 0: what it takes by itself
 };
 

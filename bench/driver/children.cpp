@@ -65,15 +65,15 @@ double available_memory() {
   return bytes;
 }
 
-// The first so many cores in the order to fill them; where more threads are asked for, all that is allowed.
-std::vector<int> cpus_for(int threads) {
-  const std::vector<int>& cores = machine().core_cpus;
-  const auto wanted = static_cast<std::size_t>(threads);
-  if (wanted > cores.size()) return machine().allowed_cpus;
-  return {cores.begin(), cores.begin() + threads};
-}
-
 }  // namespace
+
+std::vector<int> cpus_for(const Machine& machine, int threads) {
+  std::vector<int> order = machine.core_cpus;
+  order.insert(order.end(), machine.sibling_cpus.begin(), machine.sibling_cpus.end());
+  if (static_cast<std::size_t>(threads) > order.size()) return machine.allowed_cpus;
+  order.resize(static_cast<std::size_t>(threads));
+  return order;
+}
 
 fs::path programs_folder() {
   const fs::path here = fs::read_symlink("/proc/self/exe").parent_path();
@@ -89,8 +89,8 @@ struct Children::Running {
   std::set<std::string> prepared;
 };
 
-Children::Children(fs::path folder, double timeout_s)
-    : folder_(std::move(folder)), timeout_s_(timeout_s), peers_(find_peers(folder_)) {}
+Children::Children(fs::path folder, double timeout_s, bool pinned)
+    : folder_(std::move(folder)), timeout_s_(timeout_s), pinned_(pinned), peers_(find_peers(folder_)) {}
 
 Children::~Children() = default;
 
@@ -104,7 +104,12 @@ std::vector<fs::path> Children::programs() const {
 
 Children::Running& Children::running(const Key& key) {
   if (const auto found = running_.find(key); found != running_.end()) return *found->second;
-  Launch launch = {folder_ / own_program, key.backend, key.threads, cpus_for(key.threads), memory_bytes_};
+  Launch launch = {.program = key.variant == Variant::against ? other_build_ : folder_ / own_program,
+                   .backend = key.backend,
+                   .threads = key.threads,
+                   .cpus = pinned_ ? cpus_for(machine(), key.threads) : machine().allowed_cpus,
+                   .pinned = pinned_,
+                   .memory_bytes = memory_bytes_};
   for (const Peer& peer : peers_) {
     if (peer.name == key.backend) launch.program = peer.program;
   }

@@ -9,7 +9,10 @@
 #include <nlohmann/json_fwd.hpp>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include <speedwell/machine.hpp>
 
 #include "bench/driver/child.hpp"
 
@@ -24,16 +27,22 @@ struct Peer {
 
 class Children {
  public:
-  // One process each; the twin differs from the other only in being another process.
+  // A twin differs from the plain one only in being another process; the third is of the other build.
+  enum class Variant { plain, twin, against };
+  // One process each.
   struct Key {
     std::string backend;
     int threads = 1;
-    bool twin = false;
+    Variant variant = Variant::plain;
     auto operator<=>(const Key&) const = default;
   };
 
-  // `folder` holds the programs. A child that is silent for `timeout_s` longer than it should need is hung.
-  Children(std::filesystem::path folder, double timeout_s);
+  // `folder` holds the programs. A child that is silent for `timeout_s` longer than it should need is hung. Pinned
+  // children have a CPU for each thread; others may use all that are allowed.
+  Children(std::filesystem::path folder, double timeout_s, bool pinned = true);
+  // The other build's program, for the children `against`.
+  void compare_with(std::filesystem::path program) { other_build_ = std::move(program); }
+  const std::filesystem::path& other_build() const { return other_build_; }
   // Shares half of the memory that is free now among so many children that are yet to start: each lets the cases go
   // that it hasn't measured for longest, and makes them again when they are asked for.
   void share_memory(std::size_t children);
@@ -60,10 +69,16 @@ class Children {
 
   std::filesystem::path folder_;
   double timeout_s_;
+  bool pinned_;
+  std::filesystem::path other_build_;
   double memory_bytes_ = 0;  // of each child; 0: what it takes by itself
   std::vector<Peer> peers_;
   std::map<Key, std::unique_ptr<Running>> running_;
 };
+
+// The CPUs of a pinned child: one for each thread, of a core each as long as there are cores, then the cores' other
+// logical CPUs in the same order. All that is allowed where that isn't enough.
+std::vector<int> cpus_for(const Machine& machine, int threads);
 
 // Where the programs lie: beside this one, or in ../libexec/speedwell once installed.
 std::filesystem::path programs_folder();

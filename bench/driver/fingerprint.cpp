@@ -65,6 +65,7 @@ ordered_json machine_fingerprint() {
           {"physical_cores", machine.core_cpus.size()},
           {"allowed_cpus", machine.allowed_cpus},
           {"core_cpus", machine.core_cpus},
+          {"sibling_cpus", machine.sibling_cpus},
           {"default_threads", machine.default_threads},
           {"quota_cpus", machine.quota_cpus},
           {"quota_source", machine.quota_source},
@@ -77,13 +78,17 @@ ordered_json machine_fingerprint() {
           {"governor", governor()}};
 }
 
+std::string file_checksum(const std::filesystem::path& file) {
+  return fmt::format("{:08x}", crc32(read_file(file, most_program_bytes)));
+}
+
 ordered_json build_fingerprint(const std::vector<std::filesystem::path>& programs) {
   const BuildInfo& info = build_info();
   ordered_json libraries = ordered_json::object();
   for (const LibraryVersion& library : info.libraries) libraries[std::string(library.name)] = library.version;
   ordered_json sums = ordered_json::object();
   for (const std::filesystem::path& program : programs) {
-    sums[program.filename().string()] = fmt::format("{:08x}", crc32(read_file(program, most_program_bytes)));
+    sums[program.filename().string()] = file_checksum(program);
   }
   return {{"version", version()}, {"commit", info.commit},  {"dirty", info.dirty}, {"compiler", info.compiler},
           {"flags", info.flags},  {"libraries", libraries}, {"programs", sums}};

@@ -12,6 +12,9 @@ namespace speedwell::bench {
 // The header's `machine`.
 nlohmann::ordered_json machine_fingerprint();
 
+// The CRC-32 of a program, in hexadecimal.
+std::string file_checksum(const std::filesystem::path& file);
+
 // The header's `build`, with the checksums of the programs that are measured: two builds of a modified tree look the
 // same otherwise.
 nlohmann::ordered_json build_fingerprint(const std::vector<std::filesystem::path>& programs);

@@ -16,6 +16,7 @@
 #include "bench/case.hpp"
 #include "bench/driver/children.hpp"
 #include "bench/driver/progress.hpp"
+#include "bench/driver/twins.hpp"
 
 namespace speedwell::bench {
 
@@ -161,6 +162,7 @@ ordered_json to_json(const Cell& cell) {
                        {"bytes", cell.bytes},         {"written_bytes", cell.written_bytes}};
   if (cell.largest_share > 0) json["largest_share"] = cell.largest_share;
   if (!cell.twin_of.empty()) json["twin_of"] = cell.twin_of;
+  if (cell.against) json["against"] = true;
   return json;
 }
 
@@ -176,13 +178,15 @@ Cell cell_from_json(const json& json) {
           .bytes = json.at("bytes").get<double>(),
           .written_bytes = json.value("written_bytes", 0.0),
           .largest_share = json.value("largest_share", 0.0),
-          .twin_of = json.value("twin_of", "")};
+          .twin_of = json.value("twin_of", ""),
+          .against = json.value("against", false)};
 }
 
-int most_useful_threads(const Machine& machine) {
-  const int cores = std::max(1, static_cast<int>(machine.core_cpus.size()));
-  if (machine.quota_cpus <= 0) return cores;
-  return std::clamp(static_cast<int>(std::ceil(machine.quota_cpus)), 1, cores);
+int most_useful_threads(const Machine& machine, bool smt) {
+  const std::size_t cpus = machine.core_cpus.size() + (smt ? machine.sibling_cpus.size() : 0);
+  const int most = std::max(1, static_cast<int>(cpus));
+  if (machine.quota_cpus <= 0) return most;
+  return std::clamp(static_cast<int>(std::ceil(machine.quota_cpus)), 1, most);
 }
 
 std::vector<int> parse_threads(std::string_view text) {
@@ -252,12 +256,12 @@ std::vector<Cell> plan_cells(const Selection& selection, Children& children, Pro
       }
     }
   }
-  if (!cells.empty()) {
-    Cell twin = cells.front();
-    twin.twin_of = twin.name;
-    twin.name += "/twin";
-    cells.push_back(std::move(twin));
+  std::vector<Cell> again = twins_of(cells, static_cast<int>(machine().core_cpus.size()));
+  if (!children.other_build().empty()) {
+    std::vector<Cell> against = against_of(cells, children, progress);
+    again.insert(again.end(), against.begin(), against.end());
   }
+  cells.insert(cells.end(), again.begin(), again.end());
   std::vector<int> ceiling_threads = selection.threads;
   if (ceiling_threads.front() != 1) ceiling_threads.insert(ceiling_threads.begin(), 1);
   for (const Case& one : cases()) {

@@ -34,7 +34,10 @@ struct Cell {
   double written_bytes = 0;  // of those
   double largest_share = 0;  // of the work, for the busiest thread of an uneven division; 0: it is even
   std::string twin_of;       // the cell that this one repeats in another process; empty: it is no twin
+  bool against = false;      // measured in the other build
 };
+
+inline bool is_ceiling(const Cell& cell) { return cell.case_name.starts_with("ceiling/"); }
 
 nlohmann::ordered_json to_json(const Cell& cell);
 Cell cell_from_json(const nlohmann::json& json);
@@ -47,14 +50,15 @@ struct Selection {
   bool peers = true;
 };
 
-// As many threads as can run at the same time for long: allowed cores, capped by the quota rounded up.
-int most_useful_threads(const Machine& machine);
+// As many threads as can run at the same time for long: allowed cores (with `smt` all their logical CPUs), capped by
+// the quota rounded up.
+int most_useful_threads(const Machine& machine, bool smt = false);
 
 // "1,2,4-8": ascending, without repetition. Throws UsageError.
 std::vector<int> parse_threads(std::string_view text);
 
-// The cells in the order of cases, with the ceilings and the twin. Asks each peer which cases it has. Throws
-// UsageError.
+// The cells in the order of cases, with the ceilings, the twins and those of the other build, if there is one. Asks
+// each peer which cases it has. Throws UsageError.
 std::vector<Cell> plan_cells(const Selection& selection, Children& children, Progress& progress);
 
 // ", did you mean 'x'?" if one of the known words is nearly the given one, else nothing.

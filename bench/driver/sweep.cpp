@@ -13,8 +13,10 @@
 #include <set>
 #include <utility>
 
+#include "bench/driver/answers.hpp"
 #include "bench/driver/fingerprint.hpp"
 #include "bench/driver/progress.hpp"
+#include "bench/driver/rounds.hpp"
 #include "bench/journal.hpp"
 #include "runtime/reasons.hpp"
 
@@ -28,8 +30,6 @@ namespace {
 constexpr double usual_sample_ns = 50e6;
 // Below this one interruption is more than what is to be seen.
 constexpr double shortest_sample_ns = 1e6;
-// Enough to tell two ways of computing apart; a winner closer than this is a tie anyway.
-constexpr double narrow_enough = 0.02;
 // A sample is taken this often before it counts as it is.
 constexpr int most_attempts = 3;
 // A case is prepared this often before it counts as one whose second thread never comes.
@@ -37,23 +37,19 @@ constexpr int most_preparations = 20;
 // How long a kernel may take whose speed isn't known yet: a naive loop on a slow core does this many operations a
 // second.
 constexpr double slowest_flops_per_s = 1e8;
-// Stolen time that is more than this part of a sample's CPU time is a disturbed sample.
-constexpr double most_stolen = 0.05;
+// Disturbed samples are taken again for so much of a round's time. On a machine that is never quiet the rest are kept,
+// and marked.
+constexpr double most_reruns = 0.20;
+// Results on the way may take so much of the time.
+constexpr double part_for_results = 0.01;
 // Part of a budget that samples of the usual length may plan on: the rest is for preparation and long calls.
 constexpr double part_for_short_samples = 0.5;
 
 double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-double ticks_ns() { return 1e9 / static_cast<double>(::sysconf(_SC_CLK_TCK)); }
-
-std::string string_or_empty(const json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-double number_or(const json& object, const char* name, double otherwise) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_number() ? found->get<double>() : otherwise;
+Children::Variant variant_of(const Cell& cell) {
+  if (cell.against) return Children::Variant::against;
+  return cell.twin_of.empty() ? Children::Variant::plain : Children::Variant::twin;
 }
 
 }  // namespace
@@ -77,24 +73,6 @@ SweepConfig config_from_json(const json& config) {
           .rounds = std::max(1, config.value("rounds", defaults.rounds)),
           .most_rounds = config.value("most_rounds", defaults.most_rounds),
           .budget_s = config.value("budget_s", defaults.budget_s)};
-}
-
-double relative_half_width(std::vector<double> values) {
-  const std::size_t n = values.size();
-  // The interval from the rank-th lowest to the rank-th highest misses the median with twice the binomial
-  // probability of fewer than `rank` heads in n tosses.
-  double probability = std::pow(0.5, static_cast<double>(n));
-  double below = probability;
-  std::size_t rank = 0;
-  while (2 * below <= 0.05 && rank < n / 2) {
-    ++rank;
-    probability *= static_cast<double>(n - rank + 1) / static_cast<double>(rank);
-    below += probability;
-  }
-  if (rank == 0) return std::numeric_limits<double>::infinity();
-  std::sort(values.begin(), values.end());
-  const double median = (values[(n - 1) / 2] + values[n / 2]) / 2;
-  return std::max(median - values[rank - 1], values[n - rank] - median) / median;
 }
 
 Interrupts::Interrupts() {
@@ -127,7 +105,7 @@ Sweep::Sweep(const Journal& journal, JournalWriter& writer, Children& children, 
   for (const json& entry : journal.header.at("cells")) {
     State state;
     state.cell = cell_from_json(entry);
-    state.child = {state.cell.backend, state.cell.threads, !state.cell.twin_of.empty()};
+    state.child = {state.cell.backend, state.cell.threads, variant_of(state.cell)};
     processes.insert(state.child);
     by_name[state.cell.name] = cells_.size();
     cells_.push_back(std::move(state));
@@ -159,15 +137,31 @@ void Sweep::drop(State& cell, const char* kind, const std::string& reason) {
   cell.failed ? progress_.warn(line) : progress_.say(line);
 }
 
-// Speedwell promises the same bits on every backend and thread count. Ceilings compute something else on each thread,
-// and peers promise nothing.
+// Speedwell promises the same bits on every backend and thread count, though not in every version. Ceilings compute
+// something else on each thread, and peers promise nothing.
 bool Sweep::same_bits_as_others(State& cell) {
-  if (cell.cell.peer || cell.bits.empty() || cell.cell.case_name.starts_with("ceiling/")) return true;
-  const auto [first, inserted] = bits_.try_emplace(cell.cell.case_name, cell.bits);
+  if (cell.cell.peer || cell.bits.empty() || is_ceiling(cell.cell)) return true;
+  const std::string build = cell.cell.against ? "/against" : "";
+  const auto [first, inserted] = bits_.try_emplace(cell.cell.case_name + build, cell.bits);
   if (first->second == cell.bits) return true;
   drop(cell, "failed",
        fmt::format("its output has the bits {}, expected {} as on the backends before it", cell.bits, first->second));
   return false;
+}
+
+json Sweep::ask_to_prepare(const State& cell, double target_ns) {
+  start_child(cell);
+  const double began = now_s();
+  json answer = children_.ask(cell.child, {{"do", "prepare"}, {"case", cell.cell.case_name}, {"target_ns", target_ns}},
+                              cell.cell.flops / slowest_flops_per_s);
+  cost_.add_preparation(answer, now_s() - began);
+  return answer;
+}
+
+void Sweep::start_child(const State& cell) {
+  const double began = now_s();
+  children_.hello(cell.child);
+  cost_.planned_s += now_s() - began;
 }
 
 // Leaves the cell verified in its child; false if the cell is out.
@@ -187,8 +181,7 @@ bool Sweep::prepare(State& cell) {
       return answer["ok"].get<bool>() && cell.cell.threads > 1 && number_or(answer, "threads_used", 0) == 1;
     };
     for (int attempt = 1; attempt == 1 || (attempt <= most_preparations && alone()); ++attempt) {
-      answer = children_.ask(cell.child, {{"do", "prepare"}, {"case", cell.cell.case_name}, {"target_ns", target_ns}},
-                             cell.cell.flops / slowest_flops_per_s);
+      answer = ask_to_prepare(cell, target_ns);
     }
   } catch (const ChildError& error) {
     drop(cell, "failed", error.what());
@@ -238,7 +231,7 @@ void Sweep::prepare_all() {
       continue;
     }
     try {
-      children_.hello(cell.child);
+      start_child(cell);
     } catch (const ChildError& error) {
       broken.insert(cell.child);
       drop(cell, "failed", error.what());
@@ -279,26 +272,40 @@ void Sweep::fit_into_budget(int rounds_left) {
   }
 }
 
-bool Sweep::needs_more(const std::string& case_name) const {
+// The cases that have a sample of each of their cells in the round.
+std::set<std::string> Sweep::cases_of(int round) const {
+  struct Wanting {
+    std::vector<CellSamples> cells;
+    double cost_s = 0;
+    bool begun = false;
+  };
+  std::map<std::string, Wanting> cases;
   for (const State& cell : cells_) {
-    if (cell.out || cell.cell.case_name != case_name) continue;
-    if (static_cast<int>(cell.samples.size()) < config_.rounds) return true;
-    if (config_.most_rounds <= config_.rounds) continue;
-    std::vector<double> values;
-    for (const auto& [round, ns] : cell.samples) values.push_back(ns);
-    if (relative_half_width(std::move(values)) > narrow_enough) return true;
+    if (cell.out) continue;
+    Wanting& wanting = cases[cell.cell.case_name];
+    const bool races = !cell.cell.peer && !cell.cell.against && cell.cell.twin_of.empty() && !is_ceiling(cell.cell);
+    wanting.cells.push_back({races ? std::string_view(cell.cell.backend) : std::string_view(), &cell.samples});
+    wanting.cost_s += cell.sample_ns() / 1e9 + overhead_s_;
+    // A case that the round was begun with stays in it.
+    wanting.begun = wanting.begun || cell.samples.contains(round);
   }
-  return false;
+  std::vector<std::string> names;
+  std::vector<Wish> wishes;
+  for (const auto& [name, wanting] : cases) {
+    double need = wanting.begun ? std::numeric_limits<double>::infinity() : need_of(wanting.cells, config_.rounds);
+    // Who asked for a number of rounds gets no more.
+    if (std::isfinite(need) && config_.most_rounds <= config_.rounds) need = 0;
+    names.push_back(name);
+    wishes.push_back({need, wanting.cost_s});
+  }
+  std::set<std::string> taken;
+  for (const std::size_t index : taken_into_round(wishes, left_s())) taken.insert(names[index]);
+  return taken;
 }
 
 // The cells of the round that have no sample in it yet. The order depends on the seed and the round alone.
 std::vector<Sweep::State*> Sweep::order_of(int round) {
-  std::set<std::string> wanted;
-  for (const State& cell : cells_) {
-    const std::string& name = cell.cell.case_name;
-    // A case that the round was begun with stays in it.
-    if (!wanted.contains(name) && (cell.samples.contains(round) || needs_more(name))) wanted.insert(name);
-  }
+  const std::set<std::string> wanted = cases_of(round);
   std::vector<State*> order;
   for (State& cell : cells_) order.push_back(&cell);
   std::mt19937_64 random(config_.seed * 1'000'003 + static_cast<std::uint64_t>(round));
@@ -342,7 +349,9 @@ Sweep::Taken Sweep::try_sample(State& cell, int round, int attempt) {
   }
   const int threads_used = static_cast<int>(number_or(answer, "threads_used", cell.cell.threads));
   const double ns = number_or(answer, "ns", 0);
-  const double stolen_ns = number_or(answer, "steal_ticks", 0) * ticks_ns();
+  const Surroundings around = surroundings_of(answer, ns * static_cast<double>(cell.calls), cell.cell.threads);
+  cost_.add_sample(answer, around.wall_ns / 1e9);
+  const std::string disturbed = sentinel_.judge(cell.child, around);
   std::string reason;
   if (threads_used != cell.cell.threads) {
     reason = fmt::format("{} threads took part, {} were asked for", threads_used, cell.cell.threads);
@@ -353,24 +362,30 @@ Sweep::Taken Sweep::try_sample(State& cell, int round, int attempt) {
            fmt::format("{}, in {} samples one after the other", reason, most_attempts));
       return Taken::out;
     }
-  } else if (attempt < most_attempts &&
-             stolen_ns > most_stolen * ns * static_cast<double>(cell.calls) * cell.cell.threads) {
-    reason = fmt::format("another guest of this host took {:.0f} ms of CPU time", stolen_ns / 1e6);
+  } else if (const double again_s = cell.sample_ns() / 1e9 + overhead_s_;
+             !disturbed.empty() && attempt < most_attempts && again_s <= reruns_left_s_) {
+    reruns_left_s_ -= again_s;
+    reason = disturbed;
   }
   if (!reason.empty()) {
     writer_.append({{"kind", "rejected"}, {"round", round}, {"cell", cell.cell.name}, {"reason", reason}});
     return Taken::again;
   }
-  writer_.append({{"kind", "sample"},
-                  {"round", round},
-                  {"cell", cell.cell.name},
-                  {"ns", ns},
-                  {"calls", cell.calls},
-                  {"cpu_ns", number_or(answer, "cpu_ns", 0)},
-                  {"threads_used", threads_used},
-                  {"spin_ns", number_or(answer, "spin_ns", 0)},
-                  {"steal_ticks", number_or(answer, "steal_ticks", 0)},
-                  {"involuntary_switches", number_or(answer, "involuntary_switches", 0)}});
+  nlohmann::ordered_json record = {{"kind", "sample"},
+                                   {"round", round},
+                                   {"cell", cell.cell.name},
+                                   {"ns", ns},
+                                   {"calls", cell.calls},
+                                   {"cpu_ns", number_or(answer, "cpu_ns", 0)},
+                                   {"threads_used", threads_used},
+                                   {"spin_ns", around.spin_ns},
+                                   {"spin_after_ns", around.spin_after_ns},
+                                   {"steal_ticks", number_or(answer, "steal_ticks", 0)},
+                                   {"others_running", around.others_running},
+                                   {"voluntary_switches", around.voluntary_switches},
+                                   {"involuntary_switches", around.involuntary_switches}};
+  if (!disturbed.empty()) record["tainted"] = true;
+  writer_.append(record);
   cell.samples[round] = ns;
   return Taken::sample;
 }
@@ -386,6 +401,7 @@ void Sweep::take_sample(State& cell, int round) {
 bool Sweep::run_round(int round, const std::vector<State*>& order) {
   const double began = now_s();
   double samples_s = 0;
+  reruns_left_s_ = most_reruns * cost_s(order);
   for (std::size_t i = 0; i < order.size(); ++i) {
     if (interrupts_.signal() != 0) return false;
     show(round, order, i);
@@ -397,7 +413,15 @@ bool Sweep::run_round(int round, const std::vector<State*>& order) {
   return true;
 }
 
-SweepOutcome Sweep::run(const std::function<void()>& after_first_round) {
+void Sweep::refresh_results(const std::function<void()>& make_results) {
+  const double began = now_s();
+  // The next take no longer than all before them together.
+  if (2 * results_s_ > part_for_results * elapsed_s()) return;
+  make_results();
+  results_s_ += now_s() - began;
+}
+
+SweepOutcome Sweep::run(const std::function<void()>& make_results) {
   began_s_ = now_s();
   prepare_all();
 
@@ -423,15 +447,25 @@ SweepOutcome Sweep::run(const std::function<void()>& after_first_round) {
     if (one_is_complete && cost_s(order) > left_s()) break;
     if (!run_round(round, order)) break;
     one_is_complete = true;
-    if (std::exchange(first_here, false)) {
-      after_first_round();
-      fit_into_budget(config_.rounds - round);
-    }
+    refresh_results(make_results);
+    if (std::exchange(first_here, false)) fit_into_budget(config_.rounds - round);
   }
 
-  SweepOutcome outcome = {.rounds = round - 1, .failed = 0, .signal = interrupts_.signal()};
-  for (const State& cell : cells_) outcome.failed += cell.failed ? 1 : 0;
-  if (outcome.signal == 0) writer_.append({{"kind", "finished"}, {"at", utc_now()}, {"rounds", outcome.rounds}});
+  cost_.wall_s = elapsed_s();
+  SweepOutcome outcome = {.rounds = round - 1, .signal = interrupts_.signal(), .cost = cost_};
+  for (const State& cell : cells_) {
+    outcome.failed += cell.failed ? 1 : 0;
+    outcome.cells += cell.samples.empty() ? 0 : 1;
+  }
+  if (outcome.signal == 0) {
+    writer_.append({{"kind", "finished"},
+                    {"at", utc_now()},
+                    {"rounds", outcome.rounds},
+                    {"wall_s", cost_.wall_s},
+                    {"kernel_s", cost_.kernel_s},
+                    {"planned_s", cost_.planned_s},
+                    {"instrument_s", cost_.instrument_s()}});
+  }
   writer_.sync();
   return outcome;
 }

@@ -6,11 +6,14 @@
 #include <functional>
 #include <map>
 #include <nlohmann/json_fwd.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "bench/driver/children.hpp"
+#include "bench/driver/cost.hpp"
 #include "bench/driver/plan.hpp"
+#include "bench/driver/sentinel.hpp"
 
 namespace speedwell::bench {
 
@@ -43,6 +46,8 @@ struct SweepOutcome {
   int rounds = 0;  // complete ones
   int failed = 0;  // cells
   int signal = 0;  // that ended it early; 0: it is finished
+  int cells = 0;   // with a sample
+  Cost cost{};     // of this process
 };
 
 class Sweep {
@@ -51,8 +56,9 @@ class Sweep {
   Sweep(const Journal& journal, JournalWriter& writer, Children& children, Progress& progress, Interrupts& interrupts);
   ~Sweep();
 
-  // `after_first_round` is called when each cell has its first sample.
-  SweepOutcome run(const std::function<void()>& after_first_round);
+  // `make_results` is called when each cell has its first sample, and again after rounds as long as it takes little of
+  // the time: whatever happens to this process, there is something to look at.
+  SweepOutcome run(const std::function<void()>& make_results);
 
  private:
   struct State;
@@ -63,13 +69,17 @@ class Sweep {
   void drop(State& cell, const char* kind, const std::string& reason);
   bool same_bits_as_others(State& cell);
 
+  nlohmann::json ask_to_prepare(const State& cell, double target_ns);
+  void start_child(const State& cell);
+  void refresh_results(const std::function<void()>& make_results);
+
   void fit_into_budget(int rounds_left);
   bool run_round(int round, const std::vector<State*>& order);
   void take_sample(State& cell, int round);
   Taken try_sample(State& cell, int round, int attempt);
 
   std::vector<State*> order_of(int round);
-  bool needs_more(const std::string& case_name) const;
+  std::set<std::string> cases_of(int round) const;
   double cost_s(const std::vector<State*>& order) const;
   double left_s() const;
   double elapsed_s() const;
@@ -80,14 +90,15 @@ class Sweep {
   Progress& progress_;
   Interrupts& interrupts_;
   SweepConfig config_;
+  Sentinel sentinel_ = sentinel_here();
   std::vector<State> cells_;
   std::map<std::string, std::string> bits_;  // of each case's output
   double began_s_ = 0;
-  double overhead_s_ = 0;  // of a sample, beside the time that it measures
+  double overhead_s_ = 0;     // of a sample, beside the time that it measures
+  double reruns_left_s_ = 0;  // of the round, for samples that were disturbed
+  double results_s_ = 0;      // that results took so far
   bool said_too_little_ = false;
+  Cost cost_;
 };
-
-// The wider side of the median's 95 % interval over the median; infinite with too few values for an interval.
-double relative_half_width(std::vector<double> values);
 
 }  // namespace speedwell::bench

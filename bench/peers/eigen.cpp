@@ -50,9 +50,7 @@ class EigenPeer final : public Peer {
 
 const char* peer_name() { return "eigen"; }
 
-Environment peer_environment(const ChildOptions& options) {
-  return {{"OMP_NUM_THREADS", std::to_string(options.threads)}};
-}
+Environment peer_environment(const ChildOptions& options) { return openmp_environment(options); }
 
 std::unique_ptr<Engine> make_peer(const ChildOptions& options) { return std::make_unique<EigenPeer>(options.threads); }
 

@@ -31,6 +31,8 @@ struct Cell {
   double steal_ticks = 0;
   int other_threads = 0;  // samples in which other threads took part than asked for
   int rejected = 0;
+  int tainted = 0;       // samples that count although the machine was disturbed
+  bool against = false;  // measured in another build, to be compared with this one: no part of this one's study
   std::optional<std::string> failure{};
 
   std::vector<double> samples() const;

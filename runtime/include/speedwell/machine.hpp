@@ -37,6 +37,8 @@ struct Machine {
   std::string caches_source;
   std::string quota_source;
   std::string isa_source;
+
+  std::vector<int> sibling_cpus;  // the cores' other logical CPUs (SMT), in the same order; empty: there are none
 };
 
 // Read once, at the first call; later calls return the same object. Throws InvalidArgument if SPEEDWELL_ISA or
