@@ -34,6 +34,11 @@ struct Cell {
   double written_bytes = 0;  // of those
   double largest_share = 0;  // of the work, for the busiest thread of an uneven division; 0: it is even
   std::string twin_of;       // the cell that this one repeats in another process; empty: it is no twin
+  std::string traffic;       // the ceiling that moves as many bytes; empty: none is measured
+  // Of weak scaling: the case that it grows from, how, and how large it is here.
+  std::string weak_of;
+  std::string weak_rule;
+  std::string weak_size;
 };
 
 nlohmann::ordered_json to_json(const Cell& cell);
