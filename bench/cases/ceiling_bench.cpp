@@ -519,8 +519,8 @@ std::vector<Case> ceiling_cases(const std::vector<Case>& kernels) {
   std::vector<Case> cases = {fma_case<float>("f32"), fma_case<double>("f64")};
   for (std::size_t level = 0; level < machine().caches.size(); ++level) {
     for (const Stream& stream : streams) {
-      cases.push_back(stream_case(stream.name, "l" + std::to_string(machine().caches[level].level), capacity,
-                                  [=](int threads) { return in_cache(stream, level, threads); }));
+      cases.push_back(stream_case(stream.name, std::string("l").append(std::to_string(machine().caches[level].level)),
+                                  capacity, [=](int threads) { return in_cache(stream, level, threads); }));
     }
   }
   for (const Stream& stream : streams) {

@@ -42,9 +42,9 @@ std::string join(const std::vector<std::string>& clauses) {
 
 // The measured rate of the ceiling that bounds the case.
 std::optional<double> ceiling_of(const CaseStudy& study, const Setting& setting, Bound bound, int threads) {
+  if (bound != Bound::compute) return study.bandwidth(setting, threads).bytes_per_s;
   const auto found = setting.ceilings.find(threads);
   if (found == setting.ceilings.end()) return std::nullopt;
-  if (bound == Bound::memory) return study.bandwidth(found->second).bytes_per_s;
   return study.precision == "f64" ? found->second.fma_f64 : found->second.fma_f32;
 }
 
@@ -53,35 +53,41 @@ std::string growth_words(const CaseStudy& study, const Setting& setting, const P
   const std::optional<double> one = ceiling_of(study, setting, point.bound, 1);
   const std::optional<double> here = ceiling_of(study, setting, point.bound, point.threads);
   if (point.threads < 2 || !one || !here || *here / *one >= good_efficiency * point.threads) return {};
+  if (*here <= *one) return fmt::format(", which itself doesn't grow from 1 to {}", cores(point.threads, setting));
   return fmt::format(", which itself grows only {}× from 1 to {}", number(*here / *one), cores(point.threads, setting));
+}
+
+// "92 % of the measured triad bandwidth"
+std::string part_of_ceiling(const CaseStudy& study, const Setting& setting, const Point& point) {
+  return fmt::format(
+      "{:.0f} % of the measured {}", *point.percent_of_roof(),
+      point.bound == Bound::compute ? std::string("FMA peak") : study.bandwidth(setting, point.threads).of);
 }
 
 // "memory-bound at 92 % of the measured triad bandwidth"; empty: no ceiling is near.
 std::string roof_clause(const CaseStudy& study, const Setting& setting, const Point& point) {
-  if (!point.percent_of_roof || *point.percent_of_roof < near_roof_percent) return {};
+  if (!(point.percent_of_roof() >= near_roof_percent)) return {};
   if (point.bound == Bound::imbalance) {
     const double share = *point.cell->largest_share;
     return fmt::format(
         "held by imbalance: the busiest of {} equal shares has {:.0f} % of the work, which caps the speedup at {}×",
         point.threads, 100 * share, number(1 / share));
   }
-  const bool memory = point.bound == Bound::memory;
-  const auto ceiling = setting.ceilings.find(point.threads);
-  const std::string stream = ceiling == setting.ceilings.end() ? "triad" : study.bandwidth(ceiling->second).of;
-  return fmt::format("{}-bound at {:.0f} % of the measured {}{}", memory ? "memory" : "compute", *point.percent_of_roof,
-                     memory ? stream + " bandwidth" : "FMA peak", growth_words(study, setting, point));
+  const std::string held = point.bound == Bound::compute  ? "compute"
+                           : point.bound == Bound::memory ? "memory"
+                                                          : fmt::format("L{}", point.level);
+  return fmt::format("{}-bound at {}{}", held, part_of_ceiling(study, setting, point),
+                     growth_words(study, setting, point));
 }
 
 // "uses 79 % of the measured copy bandwidth, which itself grows only 1.08× from 1 to 2 cores": not near enough to be
 // called the reason, but most of it, where more cores don't have more of it. Empty: it isn't so.
 std::string nearest_clause(const CaseStudy& study, const Setting& setting, const Point& point) {
   constexpr double most_of_it = 60;
-  if (point.bound != Bound::memory || point.threads < 2) return {};
-  if (*point.percent_of_roof < most_of_it || *point.percent_of_roof >= near_roof_percent) return {};
+  if ((point.bound != Bound::memory && point.bound != Bound::cache) || point.threads < 2) return {};
+  if (*point.percent_of_roof() < most_of_it || *point.percent_of_roof() >= near_roof_percent) return {};
   const std::string growth = growth_words(study, setting, point);
-  if (growth.empty()) return {};
-  return fmt::format("uses {:.0f} % of the measured {} bandwidth{}", *point.percent_of_roof,
-                     study.bandwidth(setting.ceilings.at(point.threads)).of, growth);
+  return growth.empty() ? std::string() : "uses " + part_of_ceiling(study, setting, point) + growth;
 }
 
 // What the fitted law, or Karp-Flatt for want of one, says of a curve that loses speed on its way.
@@ -228,13 +234,49 @@ std::string one_core_clause(const CaseStudy& study, const Setting& setting) {
     why = fmt::format("held by overhead: the call takes {}, too short for a fork-join, which adds {} to its share",
                       duration(sequential.median_ns),
                       duration(std::max(0.0, point->median_ns - sequential.median_ns / point->threads)));
-  } else if (sequential.bound == Bound::memory && !roof.empty()) {
+  } else if ((sequential.bound == Bound::memory || sequential.bound == Bound::cache) && !roof.empty()) {
     why = "one core is already " + roof;
   }
   return join({fmt::format("stays on one core: no model beats sequential{} (best: {} on {} at {}×, {})",
                            slower ? "" : " beyond the noise", curve->backend, cores(point->threads, setting),
                            number(point->speedup->value), range(point->speedup->ci)),
                why});
+}
+
+// "with the work growing too, 16 cores keep 93 % efficiency (92–94 %)", where that tells more than the fixed size does.
+std::string weak_clause(const CaseStudy& study, const Setting& setting) {
+  constexpr double worth_saying = 0.05;
+  const Curve* const strong = study.best->curve;
+  if (strong == nullptr) return {};
+  for (const WeakCurve& curve : study.weak) {
+    if (curve.backend != strong->backend) continue;
+    const WeakPoint& last = curve.points.back();
+    const int threads = last.point.threads;
+    const Point* const fixed = strong->at(threads);
+    if (threads < 2 || threads > setting.cores || fixed == nullptr || !fixed->speedup || !last.scaled) continue;
+    if (last.scaled->rounds < fewest_for_95_percent) continue;
+    const Interval grown{last.scaled->ci.low / threads, last.scaled->ci.high / threads};
+    const bool better = grown.low > fixed->speedup->ci.high / threads + worth_saying;
+    const bool worse = grown.high < fixed->speedup->ci.low / threads - worth_saying;
+    if (!better && !worse) continue;
+    return fmt::format("with the work growing too ({}), {} keep {}{:.0f} % efficiency ({})", curve.rule,
+                       cores(threads, setting), worse ? "only " : "", 100 * last.scaled->value / threads,
+                       percent(grown));
+  }
+  return {};
+}
+
+// "among the 4 sizes measured parallel pays from 128x128x128 on (43.0 µs sequential), not at 64x64x64 (8.10 µs)"
+std::string crossing_clause(const CaseStudy& study) {
+  if (!study.crossing) return {};
+  const Crossing& crossing = *study.crossing;
+  if (crossing.size.empty()) return fmt::format("parallel pays at none of the {} sizes measured", crossing.sizes);
+  std::string text = fmt::format("among the {} sizes measured parallel pays from {} on ({} sequential)", crossing.sizes,
+                                 crossing.size, duration(crossing.sequential_ns));
+  if (!crossing.not_at.empty()) {
+    text += fmt::format(", not at {} ({})", crossing.not_at, duration(crossing.not_at_ns));
+  }
+  return text;
 }
 
 // Failed cells, grouped by model and reason, as the reader must know what the rest leaves out.
@@ -245,10 +287,11 @@ std::string failure_clause(const CaseStudy& study) {
   };
   std::vector<Group> groups;
   for (const Cell* cell : study.failed) {
+    const std::string model = cell->backend + (cell->weak_of.empty() ? "" : " with the work growing");
     const auto same = std::find_if(groups.begin(), groups.end(), [&](const Group& group) {
-      return group.model == cell->backend && group.reason == *cell->failure;
+      return group.model == model && group.reason == *cell->failure;
     });
-    Group& group = same != groups.end() ? *same : groups.emplace_back(Group{cell->backend, *cell->failure, {}});
+    Group& group = same != groups.end() ? *same : groups.emplace_back(Group{model, *cell->failure, {}});
     group.threads.push_back(std::to_string(cell->threads));
   }
   std::vector<std::string> texts;
@@ -305,7 +348,8 @@ std::string clauses(const CaseStudy& study, const Setting& setting) {
   } else {
     main = stopping_clause(study, setting);
   }
-  return join({main, unstable_clause(study), peer_clause(study, setting), failures});
+  return join({main, weak_clause(study, setting), crossing_clause(study), unstable_clause(study),
+               peer_clause(study, setting), failures});
 }
 
 }  // namespace
