@@ -164,7 +164,8 @@ struct Crossing {
   double sequential_ns = 0;
   std::string not_at{};  // the largest size at which it surely doesn't
   double not_at_ns = 0;
-  int sizes = 0;  // measured
+  int sizes = 0;         // measured
+  bool at_each = false;  // of them it pays
 };
 
 struct CaseStudy {

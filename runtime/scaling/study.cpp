@@ -277,7 +277,7 @@ Crossover crossover_of(const std::vector<CaseStudy*>& members, const Setting& se
     if (all_pay) crossover.smallest_paying = &*size;
     if (size->pays == false && crossover.largest_not_paying == nullptr) crossover.largest_not_paying = &*size;
   }
-  Crossing crossing{.sizes = static_cast<int>(members.size())};
+  Crossing crossing{.sizes = static_cast<int>(members.size()), .at_each = all_pay};
   if (const auto* from = crossover.smallest_paying; from != nullptr) {
     crossing.size = from->study->size;
     crossing.sequential_ns = from->study->sequential->median_ns;

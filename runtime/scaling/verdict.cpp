@@ -32,6 +32,14 @@ std::string percent(Interval shares) { return range({100 * shares.low, 100 * sha
 
 std::string speedup_of(const Point& point) { return times(point.speedup->value, point.speedup->ci); }
 
+// Of the samples that the verdict is about.
+double largest_deviation(const CaseStudy& study) {
+  double largest = study.sequential ? study.sequential->deviation : 0;
+  largest = std::max(largest, study.best->point->deviation);
+  for (const Choice& choice : study.tied) largest = std::max(largest, choice.point->deviation);
+  return largest;
+}
+
 std::string join(const std::vector<std::string>& clauses) {
   std::string text;
   for (const std::string& clause : clauses) {
@@ -76,8 +84,11 @@ std::string roof_clause(const CaseStudy& study, const Setting& setting, const Po
   const std::string held = point.bound == Bound::compute  ? "compute"
                            : point.bound == Bound::memory ? "memory"
                                                           : fmt::format("L{}", point.level);
-  return fmt::format("{}-bound at {}{}", held, part_of_ceiling(study, setting, point),
-                     growth_words(study, setting, point));
+  // A roof that is broken through is none.
+  constexpr double broken = 105;
+  return fmt::format(
+      "{}-bound at {}{}", held, part_of_ceiling(study, setting, point),
+      *point.percent_of_roof() > broken ? ", which was thus measured too low" : growth_words(study, setting, point));
 }
 
 // "uses 79 % of the measured copy bandwidth, which itself grows only 1.08× from 1 to 2 cores": not near enough to be
@@ -141,15 +152,26 @@ std::string next_clause(const CaseStudy& study, const Setting& setting) {
   const std::string place = next.point->threads == study.best->point->threads
                                 ? model_of(next)
                                 : fmt::format("{} on {}", model_of(next), cores(next.point->threads, setting));
-  return fmt::format("next is {}, {}× slower ({})", place, number(next.behind->value), range(next.behind->ci));
+  // A few hundredths are better read as percent.
+  constexpr double little = 1.1;
+  const Ratio& behind = *next.behind;
+  if (behind.value < little) {
+    return fmt::format("next is {}, {:.1f} % slower ({:.1f}–{:.1f} %)", place, 100 * (behind.value - 1),
+                       100 * (behind.ci.low - 1), 100 * (behind.ci.high - 1));
+  }
+  return fmt::format("next is {}, {}× slower ({})", place, number(behind.value), range(behind.ci));
 }
 
 // For a model that loses next to nothing on its way.
-std::string efficiency_clause(const Point& point, const Setting& setting) {
+std::string efficiency_clause(const CaseStudy& study, const Point& point, const Setting& setting) {
   const double efficiency = point.speedup->value / point.threads;
-  if (point.speedup->ci.low > point.threads * (1 + setting.noise())) return "superlinear, most likely a cache effect";
-  if (efficiency >= 1) return "no core's work is lost";
-  return efficiency >= good_efficiency ? fmt::format("{:.0f} % efficient", 100 * efficiency) : std::string();
+  if (point.speedup->ci.low > point.threads * (1 + setting.noise())) {
+    return largest_deviation(study) >= unstable_deviation ? "superlinear, which the unstable times may explain"
+                                                          : "superlinear, most likely a cache effect";
+  }
+  if (efficiency < good_efficiency) return {};
+  const Interval ci{point.speedup->ci.low / point.threads, point.speedup->ci.high / point.threads};
+  return fmt::format("{:.0f} % efficient ({})", 100 * efficiency, percent(ci));
 }
 
 // The fastest model goes on gaining up to the last count that was measured.
@@ -164,10 +186,11 @@ std::string gaining_clause(const CaseStudy& study, const Setting& setting) {
     if (elsewhere(choice)) text += fmt::format(" ({} on {})", model_of(choice), choice.point->threads);
   }
   const std::string roof = roof_clause(study, setting, last);
-  std::string why = roof.empty() ? law_clause(curve, last) : (last.bound == Bound::imbalance ? "" : "still ") + roof;
-  if (why.empty()) why = efficiency_clause(last, setting);
-  return join({text, next_clause(study, setting), nearest_clause(study, setting, last), why,
-               limit_clause(study.largest_count(), setting)});
+  std::string why =
+      roof.empty() ? nearest_clause(study, setting, last) : (last.bound == Bound::imbalance ? "" : "still ") + roof;
+  if (why.empty()) why = law_clause(curve, last);
+  if (why.empty()) why = efficiency_clause(study, last, setting);
+  return join({text, next_clause(study, setting), why, limit_clause(study.largest_count(), setting)});
 }
 
 // The fastest model gains no more from some count on.
@@ -184,7 +207,11 @@ std::string stopping_clause(const CaseStudy& study, const Setting& setting) {
   if (!study.tied.empty() && !together) text += "; " + curve.backend;
   if (study.tied.empty() ? !study.slower.empty() : together) text += " and";
   // Where the intervals are too wide to exclude a gain, the verdict says just that.
-  if (curve.flat_beyond) {
+  const bool from_start = there.threads == 1 && study.best->point->threads > 1;
+  if (from_start) {
+    text += fmt::format(" {} {} sequential on {}, no sure gain over its own 1 core", many ? "reach" : "reaches",
+                        speedup_of(*study.best->point), cores(study.best->point->threads, setting));
+  } else if (curve.flat_beyond) {
     text += fmt::format(" {} paying after {} of {} cores at {} sequential", many ? "stop" : "stops", there.threads,
                         last.threads, speedup_of(there));
   } else {
@@ -194,8 +221,11 @@ std::string stopping_clause(const CaseStudy& study, const Setting& setting) {
   if (last.speedup && compare(*last.cell, *study.best->point->cell).above_one(setting.noise())) {
     text += fmt::format(", falling to {}× on {}", number(last.speedup->value), last.threads);
   }
-  const std::string roof = roof_clause(study, setting, there);
-  const std::string law = law_clause(curve, there);
+  // What holds it where it stops; from one core on, where it was to gain.
+  const Point& held = from_start ? *study.best->point : there;
+  std::string roof = roof_clause(study, setting, held);
+  if (roof.empty()) roof = nearest_clause(study, setting, held);
+  const std::string law = law_clause(curve, held);
   if (!roof.empty()) {
     text += ": " + roof;
   } else if (!law.empty()) {
@@ -271,8 +301,9 @@ std::string crossing_clause(const CaseStudy& study) {
   if (!study.crossing) return {};
   const Crossing& crossing = *study.crossing;
   if (crossing.size.empty()) return fmt::format("parallel pays at none of the {} sizes measured", crossing.sizes);
-  std::string text = fmt::format("among the {} sizes measured parallel pays from {} on ({} sequential)", crossing.sizes,
-                                 crossing.size, duration(crossing.sequential_ns));
+  const std::string from = fmt::format("from {} on ({} sequential)", crossing.size, duration(crossing.sequential_ns));
+  if (crossing.at_each) return fmt::format("parallel pays at each of the {} sizes measured, {}", crossing.sizes, from);
+  std::string text = fmt::format("among the {} sizes measured parallel pays {}", crossing.sizes, from);
   if (!crossing.not_at.empty()) {
     text += fmt::format(", not at {} ({})", crossing.not_at, duration(crossing.not_at_ns));
   }
@@ -302,9 +333,7 @@ std::string failure_clause(const CaseStudy& study) {
 }
 
 std::string unstable_clause(const CaseStudy& study) {
-  double largest = study.sequential ? study.sequential->deviation : 0;
-  largest = std::max(largest, study.best->point->deviation);
-  for (const Choice& choice : study.tied) largest = std::max(largest, choice.point->deviation);
+  const double largest = largest_deviation(study);
   if (largest < unstable_deviation) return {};
   return fmt::format("unstable (standard deviation up to {:.0f} %), so trust the intervals alone", 100 * largest);
 }
