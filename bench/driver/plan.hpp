@@ -41,6 +41,9 @@ struct Cell {
   std::string weak_size;
 };
 
+// The part of a usual sample's time that one of this cell is to take: ceilings are many, and steady.
+double part_of_sample(const Cell& cell);
+
 nlohmann::ordered_json to_json(const Cell& cell);
 Cell cell_from_json(const nlohmann::json& json);
 

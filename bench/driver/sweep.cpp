@@ -188,8 +188,10 @@ bool Sweep::prepare(State& cell) {
       return answer["ok"].get<bool>() && cell.cell.threads > 1 && number_or(answer, "threads_used", 0) == 1;
     };
     for (int attempt = 1; attempt == 1 || (attempt <= most_preparations && alone()); ++attempt) {
-      answer = children_.ask(cell.child, {{"do", "prepare"}, {"case", cell.cell.case_name}, {"target_ns", target_ns}},
-                             cell.cell.flops / slowest_flops_per_s);
+      answer = children_.ask(
+          cell.child,
+          {{"do", "prepare"}, {"case", cell.cell.case_name}, {"target_ns", target_ns * part_of_sample(cell.cell)}},
+          cell.cell.flops / slowest_flops_per_s);
     }
   } catch (const ChildError& error) {
     drop(cell, "failed", error.what());
