@@ -84,11 +84,12 @@ std::string roof_clause(const CaseStudy& study, const Setting& setting, const Po
   const std::string held = point.bound == Bound::compute  ? "compute"
                            : point.bound == Bound::memory ? "memory"
                                                           : fmt::format("L{}", point.level);
+  std::string text = fmt::format("{}-bound at {}", held, part_of_ceiling(study, setting, point));
   // A roof that is broken through is none.
   constexpr double broken = 105;
-  return fmt::format(
-      "{}-bound at {}{}", held, part_of_ceiling(study, setting, point),
-      *point.percent_of_roof() > broken ? ", which was thus measured too low" : growth_words(study, setting, point));
+  if (*point.percent_of_roof() <= broken) return text + growth_words(study, setting, point);
+  const bool unstable = largest_deviation(study) >= unstable_deviation;
+  return text + (unstable ? ", which the unstable times may explain" : ", which was thus measured too low");
 }
 
 // "uses 79 % of the measured copy bandwidth, which itself grows only 1.08× from 1 to 2 cores": not near enough to be
