@@ -39,8 +39,8 @@ class Workload {
   // the inputs and outputs, not to the kernel's work.
   virtual std::string verify() const = 0;
 
-  // Of the output's bits. The same from every backend and thread count, except for ceilings, whose output depends on
-  // the number of threads, and for peers, which round in their own order.
+  // Of the output's bits. The same from every backend and thread count, except for ceilings and weak scaling, whose
+  // output depends on the number of threads, and for peers, which round in their own order.
   virtual std::uint64_t output_hash() const = 0;
 
   // Of memory held.
@@ -65,7 +65,20 @@ struct Case {
   // the pages lie near the threads that will use them. The values don't depend on `threads`. Throws std::bad_alloc.
   std::function<std::unique_ptr<Workload>(int threads)> make;
 
+  // What a call does on so many threads, where that depends on them: flops, bytes and size are those of one thread
+  // here, and those of `threads` threads in the answer, which makes the same workloads. Empty: it depends on nothing.
+  std::function<Case(int threads)> on{};
+
+  std::string weak_of{};  // the case that this one is the weak scaling of
+  std::string rule{};     // how it grows with the threads: "pixels ∝ p"
+
+  // The name of the ceiling that moves as many bytes as a call must; empty: its arithmetic takes longer on any machine.
+  std::string traffic{};
+
   std::string name() const;  // kernel/variant/size
+
+  // With what a call does on so many threads.
+  Case at(int threads) const { return on ? on(threads) : *this; }
 };
 
 // Cases of a few microseconds of work, where going parallel loses, stand together under this name.
@@ -74,14 +87,21 @@ inline constexpr std::string_view tiny_kernel = "tiny";
 // The case as one of them: triad/f32/4096 becomes tiny/triad_f32/4096.
 Case tiny(Case of);
 
+// Cases whose work grows with the threads stand together under this name.
+inline constexpr std::string_view weak_kernel = "weak";
+
+// The case as one of them: matmul/f32/512x512x512 becomes weak/matmul_f32/512x512x512. `grown` gives the case with
+// about `threads` times as much work, as `rule` says in words.
+Case weak(Case of, std::string rule, std::function<Case(int threads)> grown);
+
 // Every case, in the order to list them. The same list in every process on this machine.
 const std::vector<Case>& cases();
 
 // The case of that name; nullptr if there is none.
 const Case* find_case(std::string_view name);
 
-// Whether `backend` (its name) can run it: ceilings exist on "sequential" and "threads" only, and a model that this
-// build lacks runs nothing.
+// Whether `backend` (its name) can run it: ceilings exist on "sequential" and "threads" only, weak scaling not on
+// "sequential", and a model that this build lacks runs nothing.
 bool runs_on(const Case& which, std::string_view backend);
 
 // The names of the backends of this build, without "automatic": "sequential", "threads", ...

@@ -86,8 +86,9 @@ std::vector<Cell> all_cells() {
     for (const std::string& backend : backend_names()) {
       if (!runs_on(which, backend)) continue;
       for (const int threads : thread_axis(backend == Sequential::name ? 1 : cores)) {
-        // A ceiling at one thread is Sequential's.
-        if (which.kernel == "ceiling" && backend != Sequential::name && threads == 1) continue;
+        // A ceiling at one thread is Sequential's, and weak scaling's is that of the case it grows from.
+        const bool another = which.kernel == "ceiling" ? backend != Sequential::name : which.kernel == weak_kernel;
+        if (another && threads == 1) continue;
         cells.push_back({&which, backend, threads});
       }
     }
@@ -131,12 +132,9 @@ class Session {
         state.SetLabel(std::to_string(used) + " took part: " + std::string(last_run().reason));
       }
       using benchmark::Counter;
-      if (cell.which->flops > 0) {
-        state.counters["FLOP/s"] = Counter(cell.which->flops, Counter::kIsIterationInvariantRate);
-      }
-      if (cell.which->bytes > 0) {
-        state.counters["bytes/s"] = Counter(cell.which->bytes, Counter::kIsIterationInvariantRate);
-      }
+      const Case there = cell.which->at(cell.threads);
+      if (there.flops > 0) state.counters["FLOP/s"] = Counter(there.flops, Counter::kIsIterationInvariantRate);
+      if (there.bytes > 0) state.counters["bytes/s"] = Counter(there.bytes, Counter::kIsIterationInvariantRate);
     } catch (const std::exception& error) {
       skip(state, error.what());
     }
@@ -145,10 +143,13 @@ class Session {
  private:
   std::string prepare(const Cell& cell, const Backend& backend) {
     if (verified_ == cell.name()) return {};
-    if (which_ != cell.which) {
+    // One workload does for all thread counts, unless the work depends on them.
+    const int threads = cell.which->on ? cell.threads : static_cast<int>(machine().core_cpus.size());
+    if (which_ != cell.which || made_for_ != threads) {
       workload_.reset();
-      workload_ = cell.which->make(static_cast<int>(machine().core_cpus.size()));
+      workload_ = cell.which->make(threads);
       which_ = cell.which;
+      made_for_ = threads;
     }
     workload_->spoil(0, 1);
     if (workload_->needs_reset()) workload_->reset();
@@ -164,6 +165,7 @@ class Session {
   }
 
   const Case* which_ = nullptr;
+  int made_for_ = 0;
   std::unique_ptr<Workload> workload_;
   std::string verified_;
   bool failed_ = false;

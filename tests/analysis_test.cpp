@@ -319,6 +319,35 @@ TEST(Laws, BandsCoverTheTruth) {
   EXPECT_GE(usl_chosen, 47) << "of 50, seed " << seed;
 }
 
+// What is predicted between and beyond the measured counts is inside its band as often as the band says.
+TEST(Laws, PredictedSpeedupsAreCoveredToo) {
+  const std::uint64_t seed = 1842;
+  std::mt19937_64 random(seed);
+  std::uniform_real_distribution<double> uniform(0, 1);
+  constexpr int curves = 200, inside = 10, beyond = 32;
+  std::map<std::pair<Law, int>, int> covered;
+  for (int i = 0; i < curves; ++i) {
+    const double s = 0.03 + 0.10 * uniform(random);
+    const double k = 0.002 + 0.01 * uniform(random);
+    for (const Law law : {Law::amdahl, Law::usl}) {
+      const double kappa = law == Law::usl ? k : 0;
+      const auto points = curve_with(eight_counts, s, kappa, 0.02, 9, random);
+      const LawFit fit = fit_law(law, points, beyond, static_cast<std::uint64_t>(i));
+      ASSERT_EQ(fit.predicted.size(), static_cast<std::size_t>(beyond));
+      for (const int n : {inside, beyond}) {
+        const Prediction& at = fit.predicted[static_cast<std::size_t>(n - 1)];
+        ASSERT_EQ(at.threads, n);
+        EXPECT_EQ(at.extrapolated, n > eight_counts.back());
+        covered[{law, n}] += at.band.contains(n / (1 + s * (n - 1) + kappa * n * (n - 1)));
+      }
+    }
+  }
+  for (const auto& [what, times] : covered) {
+    EXPECT_GE(times, 0.90 * curves) << name_of(what.first) << " at " << what.second << ", seed " << seed;
+    EXPECT_LE(times, 0.99 * curves) << name_of(what.first) << " at " << what.second << ", seed " << seed;
+  }
+}
+
 TEST(Laws, FewPointsCarryLittle) {
   std::mt19937_64 random(3);
   const auto choose = [&](const std::vector<int>& counts, double sigma, double kappa, int allowed = 64) {
@@ -727,6 +756,309 @@ TEST(Bounds, MemoryIsTheStreamWithAsManyWrites) {
   EXPECT_NEAR(held_by(0.33), 100 * 0.6 / 0.8, 1);
   EXPECT_NEAR(held_by(std::nullopt), 100 * 0.6 / 0.8, 1);
   EXPECT_NEAR(held_by(0.5, true), 100 * 0.6 / 0.8, 1);
+}
+
+// One case on a machine with three levels of cache and ceilings for each, whose bandwidths halve from level to level.
+class RoofedRun : public SmallRun {
+ public:
+  explicit RoofedRun(const json& work, const char* traffic = nullptr) : SmallRun(2), work_(work) {
+    journal().header["machine"]["caches"] = {{{"level", 1}, {"bytes", 32 << 10}, {"sharing_cores", 1}},
+                                             {{"level", 2}, {"bytes", 1 << 20}, {"sharing_cores", 1}},
+                                             {{"level", 3}, {"bytes", 32 << 20}, {"sharing_cores", 2}}};
+    if (traffic != nullptr) work_["traffic"] = traffic;
+  }
+  RoofedRun& measure(const std::string& backend, int threads, double ns, const json& more = json::object()) {
+    json all = work_;
+    all.update(more);
+    cell(backend, threads, nine(ns, threads + static_cast<int>(backend.size())), all);
+    return *this;
+  }
+  // What one second of the ceiling does, which is sampled as a second's millionth.
+  RoofedRun& ceiling(const std::string& name, int threads, double per_s) {
+    const bool flops = name.starts_with("fma");
+    cell(threads == 1 ? "sequential" : "threads", threads, nine(1e6, 7),
+         {{"case", "ceiling/" + name},
+          {"cell", "ceiling/" + name + "/" + std::to_string(threads)},
+          {"flops", flops ? per_s / 1e3 : 0},
+          {"bytes", flops ? 0 : per_s / 1e3}});
+    return *this;
+  }
+  RoofedRun& all_ceilings() {
+    for (const int threads : {1, 2}) {
+      ceiling("fma_f32/registers", threads, 100e9 * threads);
+      for (const char* stream : {"load", "copy", "triad"}) {
+        ceiling(std::string(stream) + "/l1", threads, 200e9 * threads);
+        ceiling(std::string(stream) + "/l2", threads, 100e9 * threads);
+        ceiling(std::string(stream) + "/l3", threads, 50e9 * threads);
+        ceiling(std::string(stream) + "/memory", threads, threads == 1 ? 24e9 : 25e9);
+      }
+    }
+    return *this;
+  }
+
+ private:
+  json work_;
+};
+
+json streamed(double bytes) {
+  return {{"bytes", bytes}, {"written_bytes", bytes / 2}, {"flops", 0}, {"precision", "f32"}};
+}
+
+TEST(Roof, IsOfTheLevelThatHoldsTheWorkingSet) {
+  const auto bound_of = [](double bytes, int threads, double bytes_per_s) {
+    RoofedRun run(streamed(bytes));
+    run.measure("sequential", 1, bytes / 50e9 * 1e9).all_ceilings();
+    if (threads > 1) run.measure("openmp", threads, bytes / bytes_per_s * 1e9);
+    if (threads == 1) run.measure("opencv", 1, bytes / bytes_per_s * 1e9, {{"peer", true}});
+    const json study = run.study();
+    const json point = threads > 1 ? point_in(study, "openmp", threads) : study.at("peers").at(0);
+    EXPECT_NEAR(point.at("roof_ns").get<double>(),
+                point.at("percent_of_roof").get<double>() / 100 * point.at("median_ns").get<double>(), 1e-6);
+    return std::pair(point.at("bound").get<std::string>(), std::round(point.at("percent_of_roof").get<double>()));
+  };
+  using Bound = std::pair<std::string, double>;
+  EXPECT_EQ(bound_of(16 << 10, 1, 100e9), Bound("l1", 50));
+  EXPECT_EQ(bound_of(48 << 10, 1, 50e9), Bound("l2", 50));
+  EXPECT_EQ(bound_of(16 << 20, 1, 50e9), Bound("l3", 100));
+  EXPECT_EQ(bound_of(64 << 20, 1, 12e9), Bound("memory", 50));
+  // Two threads have two caches of their own, and one that they share.
+  EXPECT_EQ(bound_of(48 << 10, 2, 200e9), Bound("l1", 50));
+  EXPECT_EQ(bound_of(1.5 * (1 << 20), 2, 100e9), Bound("l2", 50));
+  EXPECT_EQ(bound_of(48 << 20, 2, 25e9), Bound("memory", 100));
+}
+
+TEST(Roof, OfTheSameBuffersComesFirst) {
+  RoofedRun run(streamed(64 << 20), "ceiling/traffic/33554432+33554432");
+  run.measure("sequential", 1, 4e6).measure("openmp", 2, 3e6).all_ceilings();
+  run.ceiling("traffic/33554432+33554432", 2, (64 << 20) / 2.7e-3);
+  const json study = run.study();
+  EXPECT_NEAR(point_in(study, "openmp", 2).at("percent_of_roof").get<double>(), 90, 0.5);
+  EXPECT_EQ(point_in(study, "openmp", 2).at("bound"), "memory");
+  EXPECT_THAT(run.verdict(), HasSubstr("memory-bound at 90 % of the measured bandwidth of the same buffers"));
+  // At one thread it wasn't measured: the stream is what there is.
+  EXPECT_NEAR(study.at("sequential").at("percent_of_roof").get<double>(), 100.0 * (64 << 20) / 24e9 / 4e-3, 0.5);
+}
+
+TEST(Roof, IsTheLongerOfArithmeticAndTraffic) {
+  const auto bound_of = [](double flops, const char* precision, double ns) {
+    RoofedRun run({{"bytes", 16 << 20}, {"written_bytes", 8 << 20}, {"flops", flops}, {"precision", precision}});
+    run.measure("sequential", 1, ns).all_ceilings();
+    return run.study().at("sequential");
+  };
+  EXPECT_EQ(bound_of(1e6, "f32", 1e6).at("bound"), "l3");
+  EXPECT_EQ(bound_of(1e9, "f32", 2e7).at("bound"), "compute");
+  EXPECT_NEAR(bound_of(1e9, "f32", 2e7).at("roof_ns").get<double>(), 1e7, 1e5);
+  // Integers have traffic only; doubles' peak wasn't measured here, so that nothing is known.
+  EXPECT_EQ(bound_of(1e9, "u8", 2e7).at("bound"), "l3");
+  EXPECT_TRUE(bound_of(1e9, "f64", 2e7).at("bound").is_null());
+  EXPECT_TRUE(bound_of(1e9, "f64", 2e7).at("roof_ns").is_null());
+}
+
+TEST(Roof, CeilingsAreInTheAnalysisByLevel) {
+  RoofedRun run(streamed(1 << 20));
+  run.measure("sequential", 1, 1e6).all_ceilings();
+  const json analysis = analyse(run.journal());
+  ASSERT_EQ(analysis.at("ceilings").size(), 2u);
+  const json& two = analysis.at("ceilings").at(1);
+  EXPECT_NEAR(two.at("triad_bytes_per_s").get<double>(), 25e9, 1e7);
+  ASSERT_EQ(two.at("caches").size(), 3u);
+  EXPECT_EQ(two.at("caches").at(2).at("level"), 3);
+  EXPECT_EQ(two.at("caches").at(2).at("bytes_per_thread"), 16 << 20);
+  EXPECT_NEAR(two.at("caches").at(0).at("load_bytes_per_s").get<double>(), 400e9, 1e8);
+  EXPECT_EQ(simulated_analysis().at("ceilings").at(0).at("caches"), json::array());
+}
+
+TEST(Roof, WordsOfWhatHoldsACase) {
+  const auto verdict = [](double ns_on_two) {
+    RoofedRun run(streamed(100e6));
+    return run.measure("sequential", 1, 6e6)
+        .measure("openmp", 1, 6e6)
+        .measure("openmp", 2, ns_on_two)
+        .all_ceilings()
+        .verdict();
+  };
+  // 4 ms at 25 GB/s.
+  EXPECT_THAT(verdict(4.3e6), HasSubstr("still memory-bound at 93 % of the measured copy bandwidth, which itself grows "
+                                        "only 1.04× from 1 to 2 cores"));
+  // Not near enough to be the reason, but most of what there is: then no law is asked beside it.
+  EXPECT_THAT(verdict(5.2e6), testing::AllOf(HasSubstr("uses 77 % of the measured copy bandwidth, which itself grows "
+                                                       "only 1.04× from 1 to 2 cores"),
+                                             Not(HasSubstr("bound at")), Not(HasSubstr("Karp-Flatt"))));
+  EXPECT_THAT(verdict(3.5e6), HasSubstr("at 114 % of the measured copy bandwidth, which was thus measured too low"));
+  // A cache whose bandwidth grows with the cores is no excuse at 60 to 80 %.
+  RoofedRun cached(streamed(16 << 20));
+  cached.measure("sequential", 1, 4e5).measure("openmp", 1, 4e5).measure("openmp", 2, 2.4e5).all_ceilings();
+  EXPECT_THAT(cached.verdict(), Not(HasSubstr("uses")));
+  RoofedRun near_cache(streamed(16 << 20));
+  near_cache.measure("sequential", 1, 3.5e5).measure("openmp", 1, 3.5e5).measure("openmp", 2, 1.8e5).all_ceilings();
+  EXPECT_THAT(near_cache.verdict(), HasSubstr("still L3-bound at 93 % of the measured copy bandwidth; "));
+}
+
+// One model is surely faster than sequential on two cores, by so little that it isn't surely faster than on its own
+// one.
+TEST(Verdict, AGainThatIsNoneOverOnesOwnCoreIsSaidSo) {
+  const std::string verdict = SmallRun(2)
+                                  .cell("sequential", 1, nine(1.05e7))
+                                  .cell("openmp", 1, nine(1.005e7, 2))
+                                  .cell("openmp", 2, nine(1e7, 3))
+                                  .verdict();
+  EXPECT_THAT(verdict, HasSubstr("on 2 cores, no sure gain over its own 1 core"));
+  EXPECT_THAT(verdict, Not(HasSubstr("sequential on 1 core")));
+}
+
+TEST(Verdict, NothingIsCalledLossFreeOrCachedBeyondTheIntervals) {
+  const auto verdict = [](double ns, double spread) {
+    return SmallRun(2).cell("sequential", 1, nine(1e7, 1, spread)).cell("tbb", 2, nine(ns, 2, spread)).verdict();
+  };
+  EXPECT_THAT(verdict(5e6, 0.02), testing::ContainsRegex("100 % efficient \\(9[0-9.]+–10[0-9.]+ %\\)"));
+  EXPECT_THAT(verdict(4e6, 0.02), HasSubstr("superlinear, most likely a cache effect"));
+  EXPECT_THAT(verdict(3e6, 0.3), HasSubstr("superlinear, which the unstable times may explain"));
+}
+
+TEST(Verdict, SmallDifferencesAreInPercent) {
+  const auto verdict = [](double ns) {
+    return SmallRun(2)
+        .cell("sequential", 1, nine(1e7))
+        .cell("openmp", 2, nine(5e6, 2))
+        .cell("tbb", 2, nine(ns, 2))
+        .verdict();
+  };
+  EXPECT_THAT(verdict(5.1e6), HasSubstr("next is tbb, 2.0 % slower (2.0–2.0 %)"));
+  EXPECT_THAT(verdict(7.5e6), HasSubstr("next is tbb, 1.50× slower (1.50–1.50)"));
+}
+
+// --- Work that grows with the threads --------------------------------------------------------------------------------
+
+json grown(int threads, double work) {
+  return {{"case", "weak/sobel_u8c1/64x64"},
+          {"cell", "weak/sobel_u8c1/64x64/openmp/" + std::to_string(threads)},
+          {"bytes", 8192 * work},
+          {"weak_of", "sobel/u8c1/64x64"},
+          {"weak_rule", "pixels ∝ p"},
+          {"weak_size", "64x" + std::to_string(64 * threads)}};
+}
+
+TEST(WeakScaling, IsTheRateOfWorkOverTheSequentialOne) {
+  SmallRun run(4);
+  run.cell("sequential", 1, nine(1e7)).cell("openmp", 1, nine(1.02e7, 2)).cell("openmp", 4, nine(5e6, 3));
+  // Four times the work, and a little, in 1.1 times the time.
+  run.cell("openmp", 4, nine(1.1e7, 4), grown(4, 4.1));
+  const json analysis = analyse(run.journal());
+  ASSERT_EQ(analysis.at("cases").size(), 1u);
+  const json& study = analysis.at("cases").at(0);
+  ASSERT_EQ(study.at("weak_scaling").size(), 1u);
+  const json& curve = study.at("weak_scaling").at(0);
+  EXPECT_EQ(curve.at("backend"), "openmp");
+  EXPECT_EQ(curve.at("rule"), "pixels ∝ p");
+  ASSERT_EQ(curve.at("points").size(), 2u);
+  const json& first = curve.at("points").at(0);
+  EXPECT_EQ(first.at("threads"), 1);
+  EXPECT_EQ(first.at("size"), "64x64");
+  EXPECT_EQ(first.at("median_ns"), point_in(study, "openmp", 1).at("median_ns"));
+  EXPECT_NEAR(first.at("scaled_speedup").get<double>(), 1 / 1.02, 0.01);
+  const json& last = curve.at("points").at(1);
+  EXPECT_EQ(last.at("size"), "64x256");
+  EXPECT_NEAR(last.at("scaled_speedup").get<double>(), 4.1 / 1.1, 0.04);
+  EXPECT_LE(last.at("scaled_speedup_ci").at(0), last.at("scaled_speedup"));
+  EXPECT_GE(last.at("scaled_speedup_ci").at(1), last.at("scaled_speedup"));
+  EXPECT_NEAR(last.at("efficiency").get<double>(), 4.1 / 1.1 / 4, 0.01);
+  EXPECT_EQ(last.at("round_ns").size(), 9u);
+  // It is no part of the strong case: not of its curve, its work or its best.
+  EXPECT_EQ(study.at("bytes"), 8192);
+  EXPECT_EQ(curve_in(study, "openmp").at("points").size(), 2u);
+  EXPECT_NEAR(study.at("best").at("speedup").get<double>(), 2, 0.05);
+  EXPECT_THAT(study.at("verdict").get<std::string>(),
+              HasSubstr("with the work growing too (pixels ∝ p), 4 cores keep 93 % efficiency (9"));
+}
+
+TEST(WeakScaling, IsToldWhereItTellsMore) {
+  const auto verdict = [](double strong_ns, double weak_ns) {
+    SmallRun run(4);
+    run.cell("sequential", 1, nine(1e7)).cell("openmp", 4, nine(strong_ns, 3));
+    return run.cell("openmp", 4, nine(weak_ns, 4), grown(4, 4)).verdict();
+  };
+  EXPECT_THAT(verdict(2.6e6, 1.03e7), Not(HasSubstr("growing")));
+  EXPECT_THAT(verdict(5e6, 1.03e7), HasSubstr("4 cores keep 97 % efficiency"));
+  EXPECT_THAT(verdict(2.6e6, 2e7), HasSubstr("4 cores keep only 50 % efficiency"));
+  // Without the strong case's sequential version there is nothing to hold it against.
+  SmallRun alone(4);
+  alone.cell("openmp", 4, nine(1e7), grown(4, 4));
+  EXPECT_TRUE(alone.study().at("weak_scaling").at(0).at("points").at(0).at("scaled_speedup").is_null());
+  SmallRun failed(4);
+  failed.cell("sequential", 1, nine(1e7)).cell("openmp", 4, nine(5e6, 3)).cell("openmp", 4, {}, grown(4, 4));
+  failed.journal().records.push_back(
+      {{"kind", "failed"}, {"cell", "weak/sobel_u8c1/64x64/openmp/4"}, {"reason", "crash"}});
+  EXPECT_THAT(failed.verdict(), HasSubstr("failed and left out: openmp with the work growing on 4 (crash)"));
+}
+
+// --- From which size on ----------------------------------------------------------------------------------------------
+
+struct Sized {
+  const char* name;
+  double sequential_ns;
+  double speedup;  // on two cores
+  double spread = 0.01;
+};
+
+json crossed(const std::vector<Sized>& sizes) {
+  SmallRun run(2);
+  for (const Sized& each : sizes) {
+    for (const int threads : {1, 2}) {
+      const std::string backend = threads == 1 ? "sequential" : "openmp";
+      run.cell(backend, threads,
+               nine(threads == 1 ? each.sequential_ns : each.sequential_ns / each.speedup, threads, each.spread),
+               {{"case", each.name}, {"cell", each.name + ("/" + backend)}});
+    }
+  }
+  return analyse(run.journal());
+}
+
+TEST(Crossovers, AreWhereParallelSurelyPaysFromThenOn) {
+  const json analysis = crossed({{"triad/f32/4096", 8e4, 1.5},
+                                 {"tiny/triad_f32/64", 1e3, 0.3},
+                                 {"triad/f32/65536", 9e5, 1.9},
+                                 {"triad/f32/512", 9e3, 1.0, 0.05},
+                                 {"copy/f32/512", 1e4, 1.5},
+                                 {"tiny/copy_f64/8", 1e3, 0.5}});
+  ASSERT_EQ(analysis.at("crossovers").size(), 1u);
+  const json& triad = analysis.at("crossovers").at(0);
+  EXPECT_EQ(triad.at("kernel"), "triad");
+  EXPECT_EQ(triad.at("variant"), "f32");
+  EXPECT_EQ(triad.at("smallest_paying"), "triad/f32/4096");
+  EXPECT_EQ(triad.at("largest_not_paying"), "tiny/triad_f32/64");
+  std::vector<json> pays;
+  std::vector<std::string> names;
+  for (const json& each : triad.at("cases")) {
+    pays.push_back(each.at("pays"));
+    names.push_back(each.at("case").get<std::string>());
+  }
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"tiny/triad_f32/64", "triad/f32/512", "triad/f32/4096", "triad/f32/65536"}));
+  EXPECT_EQ(pays, (std::vector<json>{false, nullptr, true, true}));
+  for (const char* name : {"tiny/triad_f32/64", "triad/f32/65536"}) {
+    EXPECT_THAT(
+        case_in(analysis, name).at("verdict").get<std::string>(),
+        HasSubstr("among the 4 sizes measured parallel pays from 4096 on (80.0 µs sequential), not at 64 (1.00 µs)"));
+  }
+  EXPECT_THAT(case_in(analysis, "copy/f32/512").at("verdict").get<std::string>(), Not(HasSubstr("sizes")));
+}
+
+TEST(Crossovers, ClaimNothingThatTheIntervalsDontCarry) {
+  const auto words = [](const std::vector<Sized>& sizes) {
+    return case_in(crossed(sizes), sizes.front().name).at("verdict").get<std::string>();
+  };
+  EXPECT_THAT(words({{"dot/f32/1", 1e4, 0.5}, {"dot/f32/2", 2e4, 0.6}}),
+              HasSubstr("parallel pays at none of the 2 sizes measured"));
+  EXPECT_THAT(words({{"dot/f32/1", 1e4, 1.5}, {"dot/f32/2", 2e4, 1.6}}),
+              HasSubstr("parallel pays at each of the 2 sizes measured, from 1 on (10.0 µs sequential)"));
+  EXPECT_THAT(words({{"dot/f32/1", 1e4, 0.5}, {"dot/f32/2", 2e4, 1.0, 0.1}}), Not(HasSubstr("parallel pays")));
+  // A longer call that surely doesn't pay leaves no size from which on all do.
+  EXPECT_THAT(words({{"dot/f32/1", 1e4, 1.5}, {"dot/f32/2", 2e4, 0.6}}), Not(HasSubstr("parallel pays")));
+  EXPECT_TRUE(crossed({{"dot/f32/1", 1e4, 1.5}, {"dot/f32/2", 2e4, 0.6}})
+                  .at("crossovers")
+                  .at(0)
+                  .at("smallest_paying")
+                  .is_null());
 }
 
 // The busiest of two threads has 90 % of the work: 1.11 at most.

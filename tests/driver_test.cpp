@@ -12,6 +12,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <set>
 #include <string>
 #include <system_error>
 
@@ -19,12 +20,15 @@
 
 #include <speedwell/machine.hpp>
 
+#include "bench/case.hpp"
 #include "bench/driver/children.hpp"
 #include "bench/driver/cost.hpp"
 #include "bench/driver/fingerprint.hpp"
 #include "bench/driver/plan.hpp"
+#include "bench/driver/progress.hpp"
 #include "bench/driver/rounds.hpp"
 #include "bench/driver/sentinel.hpp"
+#include "bench/driver/sweep.hpp"
 #include "bench/driver/twins.hpp"
 #include "bench/files.hpp"
 #include "bench/image_io.hpp"
@@ -407,6 +411,62 @@ TEST(Threads, AreParsed) {
   for (const char* const bad :
        {"", "0", "-1", "1000000", "1,,2", "3-1", "two", "1-", "2 ", "1.5", "99999999999999999999"}) {
     EXPECT_THROW(parse_threads(bad), UsageError) << bad;
+  }
+}
+
+// Of a selection without peers, for which no child is started.
+std::map<std::string, Cell> planned(const std::vector<std::string>& patterns, const std::vector<int>& threads,
+                                    bool full = false) {
+  Children children("/nonexistent", 1);
+  Progress progress;
+  std::map<std::string, Cell> cells;
+  for (Cell& cell : plan_cells({.patterns = patterns, .full = full, .backends = {}, .threads = threads, .peers = false},
+                               children, progress)) {
+    cells.emplace(cell.name, cell);
+  }
+  return cells;
+}
+
+TEST(Plan, WeakScalingComesWithTheCaseItGrowsFrom) {
+  const auto cells = planned({"weak/matmul_f32/512x512x512"}, {1, 2, 3});
+  ASSERT_TRUE(cells.contains("matmul/f32/512x512x512/sequential/1"));
+  ASSERT_TRUE(cells.contains("matmul/f32/512x512x512/threads/1"));
+  EXPECT_FALSE(cells.contains("weak/matmul_f32/512x512x512/threads/1"));
+  EXPECT_FALSE(cells.contains("weak/matmul_f32/512x512x512/sequential/1"));
+  EXPECT_FALSE(cells.contains("matmul/f64/512x512x512/sequential/1"));
+  const Cell& weak = cells.at("weak/matmul_f32/512x512x512/threads/2");
+  EXPECT_EQ(weak.weak_of, "matmul/f32/512x512x512");
+  EXPECT_EQ(weak.weak_rule, "n = 512 · ∛p");
+  EXPECT_EQ(weak.weak_size, "645x645x645");
+  EXPECT_EQ(weak.flops, 2.0 * 645 * 645 * 645);
+  EXPECT_EQ(cells.at("weak/matmul_f32/512x512x512/threads/3").weak_size, "738x738x738");
+  const Cell again = cell_from_json(json(to_json(weak)));
+  EXPECT_EQ(again.weak_of, weak.weak_of);
+  EXPECT_EQ(again.weak_rule, weak.weak_rule);
+  EXPECT_EQ(again.weak_size, weak.weak_size);
+  EXPECT_FALSE(to_json(cells.at("matmul/f32/512x512x512/threads/1")).contains("weak_of"));
+  // Selecting the strong case alone leaves its weak scaling out.
+  EXPECT_FALSE(planned({"^matmul/f32/512"}, {1, 2}).contains("weak/matmul_f32/512x512x512/threads/2"));
+}
+
+TEST(Plan, CeilingsAreThoseOfTheSelection) {
+  const auto cells = planned({"^dot/f32/(4096|16777216)$", "^matmul/f32/1024x"}, {2}, true);
+  std::set<std::string> traffic;
+  for (const auto& [name, cell] : cells) {
+    if (cell.case_name.starts_with("ceiling/traffic/")) traffic.insert(name);
+  }
+  EXPECT_EQ(traffic,
+            (std::set<std::string>{"ceiling/traffic/134217728+0/sequential/1", "ceiling/traffic/134217728+0/threads/2",
+                                   "ceiling/traffic/32768+0/sequential/1", "ceiling/traffic/32768+0/threads/2"}));
+  EXPECT_EQ(cells.at("dot/f32/4096/openmp/2").traffic, "ceiling/traffic/32768+0");
+  EXPECT_EQ(cell_from_json(json(to_json(cells.at("dot/f32/4096/openmp/2")))).traffic, "ceiling/traffic/32768+0");
+  EXPECT_EQ(cells.at("matmul/f32/1024x1024x1024/openmp/2").traffic, "");
+  for (const Cache& cache : machine().caches) {
+    const std::string level = "ceiling/triad/l" + std::to_string(cache.level);
+    ASSERT_TRUE(cells.contains(level + "/threads/2"));
+    EXPECT_TRUE(cells.contains(level + "/sequential/1"));
+    EXPECT_EQ(cells.at(level + "/threads/2").bytes, find_case(level)->at(2).bytes);
+    EXPECT_LT(part_of_sample(cells.at(level + "/threads/2")), part_of_sample(cells.at("dot/f32/4096/openmp/2")));
   }
 }
 

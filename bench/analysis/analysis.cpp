@@ -69,6 +69,10 @@ Measured measured_cells(const Journal& journal) {
                 .version = text_in(each, "version"),
                 .precision = text_in(each, "precision"),
                 .twin_of = text_in(each, "twin_of"),
+                .traffic = text_in(each, "traffic"),
+                .weak_of = text_in(each, "weak_of"),
+                .weak_rule = text_in(each, "weak_rule"),
+                .weak_size = text_in(each, "weak_size"),
                 .threads = count_in(each, "threads"),
                 .peer = member_of(each, "peer") == json(true),
                 .flops = number_in(each, "flops"),
@@ -130,6 +134,31 @@ json cost_of(const Journal& journal) {
   return cost;
 }
 
+// What was measured under a name such as ceiling/triad/l2 or ceiling/traffic/4096+4096.
+void add_ceiling(Setting& setting, const Cell& cell) {
+  const double seconds = median(cell.samples()) * 1e-9;
+  std::string_view rest = cell.case_name;
+  rest.remove_prefix(std::min(rest.size(), rest.find('/') + 1));
+  const std::string_view variant = rest.substr(0, rest.find('/'));
+  const std::string_view size = rest.substr(std::min(rest.size(), variant.size() + 1));
+  if (variant == "traffic") {
+    if (cell.bytes > 0) setting.traffic[cell.case_name][cell.threads] = cell.bytes / seconds;
+    return;
+  }
+  Ceiling& ceiling = setting.ceilings[cell.threads];
+  const auto raise = [&](std::optional<double>& rate, double work) {
+    if (work > 0) rate = std::max(rate.value_or(0), work / seconds);
+  };
+  if (variant == "fma_f32") raise(ceiling.fma_f32, cell.flops);
+  if (variant == "fma_f64") raise(ceiling.fma_f64, cell.flops);
+  const bool cached = size.size() == 2 && size[0] == 'l' && size[1] >= '1' && size[1] <= '9';
+  if (!cached && size != "memory") return;
+  StreamRates& rates = cached ? ceiling.caches[size[1] - '0'] : ceiling.memory;
+  if (variant == "load") raise(rates.load, cell.bytes);
+  if (variant == "copy") raise(rates.copy, cell.bytes);
+  if (variant == "triad") raise(rates.triad, cell.bytes);
+}
+
 Setting setting_of(const Journal& journal, const Measured& measured) {
   Setting setting;
   const json& machine = member_of(journal.header, "machine");
@@ -145,7 +174,7 @@ Setting setting_of(const Journal& journal, const Measured& measured) {
       const int level = count_in(cache, "level");
       if (level <= deepest || number_in(cache, "bytes") <= 0) continue;
       deepest = level;
-      setting.last_cache = Cache{number_in(cache, "bytes"), count_in(cache, "sharing_cores", 1)};
+      setting.caches.push_back({level, number_in(cache, "bytes"), count_in(cache, "sharing_cores", 1)});
     }
   }
 
@@ -160,17 +189,7 @@ Setting setting_of(const Journal& journal, const Measured& measured) {
       reaches.push_back(std::max(std::abs(ratio.ci.high - 1), std::abs(1 - ratio.ci.low)));
       continue;
     }
-    if (!cell->case_name.starts_with("ceiling/")) continue;
-    const double seconds = median(cell->samples()) * 1e-9;
-    Ceiling& ceiling = setting.ceilings[cell->threads];
-    const auto raise = [&](std::optional<double>& rate, double work) {
-      if (work > 0) rate = std::max(rate.value_or(0), work / seconds);
-    };
-    if (cell->case_name.starts_with("ceiling/fma_f32/")) raise(ceiling.fma_f32, cell->flops);
-    if (cell->case_name.starts_with("ceiling/fma_f64/")) raise(ceiling.fma_f64, cell->flops);
-    if (cell->case_name.starts_with("ceiling/load/")) raise(ceiling.load, cell->bytes);
-    if (cell->case_name.starts_with("ceiling/copy/")) raise(ceiling.copy, cell->bytes);
-    if (cell->case_name.starts_with("ceiling/triad/")) raise(ceiling.triad, cell->bytes);
+    if (cell->case_name.starts_with("ceiling/")) add_ceiling(setting, *cell);
   }
   setting.noise_floor = floor_of(std::move(reaches));
   return setting;
@@ -181,14 +200,23 @@ json known(double value) { return std::isfinite(value) ? json(value) : json(null
 json known(std::optional<double> value) { return value ? known(*value) : json(nullptr); }
 json pair_of(Interval interval) { return {known(interval.low), known(interval.high)}; }
 
-json to_json(const Point& point, const CaseStudy& study) {
-  const double seconds = point.median_ns * 1e-9;
+json rounds_of(const Cell& cell) {
   json rounds = json::array();
-  for (const auto& [round, values] : point.cell->rounds) {
+  for (const auto& [round, values] : cell.rounds) {
     for (const double ns : values) rounds.push_back({round, ns});
   }
-  static constexpr const char* bounds[] = {nullptr, "compute", "memory", "imbalance", "overhead"};
-  const char* bound = bounds[static_cast<int>(point.bound)];
+  return rounds;
+}
+
+json to_json(const Point& point, const CaseStudy& study) {
+  const double seconds = point.median_ns * 1e-9;
+  static constexpr const char* bounds[] = {nullptr, "compute", "cache", "memory", "imbalance", "overhead"};
+  json bound;
+  if (point.bound == Bound::cache) {
+    bound = "l" + std::to_string(point.level);
+  } else if (point.bound != Bound::unknown) {
+    bound = bounds[static_cast<int>(point.bound)];
+  }
   return {{"threads", point.threads},
           {"samples", point.samples},
           {"median_ns", point.median_ns},
@@ -197,13 +225,14 @@ json to_json(const Point& point, const CaseStudy& study) {
           {"confidence", median_ranks(point.samples).confidence},
           {"flops_per_s", study.flops > 0 ? json(study.flops / seconds) : json(nullptr)},
           {"bytes_per_s", study.bytes > 0 ? json(study.bytes / seconds) : json(nullptr)},
-          {"percent_of_roof", known(point.percent_of_roof)},
-          {"bound", bound != nullptr ? json(bound) : json(nullptr)},
+          {"percent_of_roof", known(point.percent_of_roof())},
+          {"roof_ns", known(point.roof_ns)},
+          {"bound", std::move(bound)},
           {"deviation", point.deviation},
           {"outliers", {{"mild", point.outliers.mild}, {"severe", point.outliers.severe}}},
           {"tainted", point.cell->tainted},
           {"warnings", point.warnings},
-          {"round_ns", std::move(rounds)}};
+          {"round_ns", rounds_of(*point.cell)}};
 }
 
 void add_speedup(json& object, const std::optional<Ratio>& speedup) {
@@ -236,6 +265,67 @@ json to_json(const LawFit& fit) {
           {"superlinear", fit.superlinear},
           {"worst_residual", fit.worst_residual},
           {"predicted", std::move(predicted)}};
+}
+
+json to_json(const WeakCurve& curve) {
+  json points = json::array();
+  for (const WeakPoint& each : curve.points) {
+    const Point& point = each.point;
+    points.push_back({{"threads", point.threads},
+                      {"size", each.size},
+                      {"samples", point.samples},
+                      {"median_ns", point.median_ns},
+                      {"ci_low_ns", point.ci.low},
+                      {"ci_high_ns", point.ci.high},
+                      {"scaled_speedup", each.scaled ? known(each.scaled->value) : json(nullptr)},
+                      {"scaled_speedup_ci", each.scaled ? pair_of(each.scaled->ci) : json(nullptr)},
+                      {"efficiency", each.scaled ? known(each.scaled->value / point.threads) : json(nullptr)},
+                      {"warnings", point.warnings},
+                      {"round_ns", rounds_of(*point.cell)}});
+  }
+  return {{"backend", curve.backend}, {"rule", curve.rule}, {"points", std::move(points)}};
+}
+
+json to_json(const Crossover& crossover) {
+  json sizes = json::array();
+  for (const Crossover::Size& size : crossover.sizes) {
+    sizes.push_back({{"case", size.study->name},
+                     {"size", size.study->size},
+                     {"sequential_ns", size.study->sequential->median_ns},
+                     {"best_speedup", size.best ? known(size.best->value) : json(nullptr)},
+                     {"best_speedup_ci", size.best ? pair_of(size.best->ci) : json(nullptr)},
+                     {"pays", size.pays ? json(*size.pays) : json(nullptr)}});
+  }
+  const auto name = [](const Crossover::Size* size) {
+    return size != nullptr ? json(size->study->name) : json(nullptr);
+  };
+  return {{"kernel", crossover.kernel},
+          {"variant", crossover.variant},
+          {"cases", std::move(sizes)},
+          {"smallest_paying", name(crossover.smallest_paying)},
+          {"largest_not_paying", name(crossover.largest_not_paying)}};
+}
+
+json to_json(const Setting& setting, int threads, const Ceiling& ceiling) {
+  json caches = json::array();
+  for (const auto& [level, rates] : ceiling.caches) {
+    double bytes = 0;
+    for (const Cache& cache : setting.caches) {
+      if (cache.level == level) bytes = cache.bytes / std::clamp(threads, 1, std::max(1, cache.sharing_cores));
+    }
+    caches.push_back({{"level", level},
+                      {"bytes_per_thread", bytes > 0 ? json(bytes) : json(nullptr)},
+                      {"load_bytes_per_s", known(rates.load)},
+                      {"copy_bytes_per_s", known(rates.copy)},
+                      {"triad_bytes_per_s", known(rates.triad)}});
+  }
+  return {{"threads", threads},
+          {"fma_f32_flops_per_s", known(ceiling.fma_f32)},
+          {"fma_f64_flops_per_s", known(ceiling.fma_f64)},
+          {"load_bytes_per_s", known(ceiling.memory.load)},
+          {"copy_bytes_per_s", known(ceiling.memory.copy)},
+          {"triad_bytes_per_s", known(ceiling.memory.triad)},
+          {"caches", std::move(caches)}};
 }
 
 json to_json(const CaseStudy& study, const Setting& setting) {
@@ -284,6 +374,8 @@ json to_json(const CaseStudy& study, const Setting& setting) {
     each["ratio_ci"] = peer.ratio && peer.ratio->rounds > 0 ? pair_of(peer.ratio->ci) : json(nullptr);
     peers.push_back(std::move(each));
   }
+  json weak = json::array();
+  for (const WeakCurve& curve : study.weak) weak.push_back(to_json(curve));
   json failed = json::array();
   for (const Cell* cell : study.failed) failed.push_back({{"cell", cell->name}, {"reason", *cell->failure}});
 
@@ -302,7 +394,7 @@ json to_json(const CaseStudy& study, const Setting& setting) {
           {"best", std::move(best)},
           {"enough_threads", study.enough_threads ? json(*study.enough_threads) : json(nullptr)},
           {"peers", std::move(peers)},
-          {"weak_scaling", json::array()},
+          {"weak_scaling", std::move(weak)},
           {"rejected_samples", study.rejected},
           {"failed_cells", std::move(failed)},
           {"verdict", verdict(study, setting)}};
@@ -318,24 +410,19 @@ json analyse(const Journal& journal) {
   std::map<std::string, std::vector<const Cell*>> cases;
   for (const Cell* cell : measured.order) {
     if (!cell->twin_of.empty() || cell->against || cell->case_name.starts_with("ceiling/")) continue;
-    std::vector<const Cell*>& cells = cases[cell->case_name];
-    if (cells.empty()) order.push_back(cell->case_name);
+    const std::string& name = cell->weak_of.empty() ? cell->case_name : cell->weak_of;
+    std::vector<const Cell*>& cells = cases[name];
+    if (cells.empty()) order.push_back(name);
     cells.push_back(cell);
   }
+  std::vector<CaseStudy> studies;
+  for (const std::string& name : order) studies.push_back(study_of(name, cases[name], setting));
+  json crossovers = json::array();
+  for (const Crossover& each : find_crossovers(studies, setting)) crossovers.push_back(to_json(each));
   json studied = json::array();
-  for (const std::string& name : order) {
-    studied.push_back(to_json(study_of(name, cases[name], setting), setting));
-  }
-
+  for (const CaseStudy& study : studies) studied.push_back(to_json(study, setting));
   json ceilings = json::array();
-  for (const auto& [threads, ceiling] : setting.ceilings) {
-    ceilings.push_back({{"threads", threads},
-                        {"fma_f32_flops_per_s", known(ceiling.fma_f32)},
-                        {"fma_f64_flops_per_s", known(ceiling.fma_f64)},
-                        {"load_bytes_per_s", known(ceiling.load)},
-                        {"copy_bytes_per_s", known(ceiling.copy)},
-                        {"triad_bytes_per_s", known(ceiling.triad)}});
-  }
+  for (const auto& [threads, ceiling] : setting.ceilings) ceilings.push_back(to_json(setting, threads, ceiling));
   return {{"schema", 1},
           {"run", text_in(journal.header, "run")},
           {"label", text_in(journal.header, "label")},
@@ -348,6 +435,7 @@ json analyse(const Journal& journal) {
           {"cost", cost_of(journal)},
           {"noise_floor", known(setting.noise_floor)},
           {"ceilings", std::move(ceilings)},
+          {"crossovers", std::move(crossovers)},
           {"cases", std::move(studied)}};
 }
 

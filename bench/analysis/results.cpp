@@ -79,7 +79,8 @@ std::string summary(const json& analysis) {
       const std::size_t last = cell.rfind('/');
       const std::size_t before = last == std::string::npos || last == 0 ? std::string::npos : cell.rfind('/', last - 1);
       std::vector<std::string> fields(18);
-      fields[0] = study.at("case").get<std::string>();
+      // Of weak scaling it is another case than the study's.
+      fields[0] = before != std::string::npos ? cell.substr(0, before) : study.at("case").get<std::string>();
       if (before != std::string::npos) fields[1] = cell.substr(before + 1, last - before - 1);
       if (last != std::string::npos) fields[2] = cell.substr(last + 1);
       fields[17] = failed.at("reason").get<std::string>();

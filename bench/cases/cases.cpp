@@ -2,6 +2,7 @@
 // The list of cases.
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "bench/case.hpp"
 #include "bench/cases/ceiling_case.hpp"
@@ -16,9 +17,12 @@ const std::vector<Case>& cases() {
     const auto add = [&list](const std::vector<Case>& more) { list.insert(list.end(), more.begin(), more.end()); };
     for (const auto& of_kernel : kernel_cases()) add(of_kernel);
     add(nested_cases(list));
-    add(ceiling_cases());
-    // Tiny ones come after all others, as a group.
-    std::stable_partition(list.begin(), list.end(), [](const Case& each) { return each.kernel != tiny_kernel; });
+    for (Case& each : list) each.traffic = traffic_ceiling(each);
+    // Tiny ones come after all others, as a group, and then weak scaling.
+    for (const std::string_view group : {tiny_kernel, weak_kernel}) {
+      std::stable_partition(list.begin(), list.end(), [=](const Case& each) { return each.kernel != group; });
+    }
+    add(ceiling_cases(list));
     return list;
   }();
   return all;
@@ -38,9 +42,30 @@ Case tiny(Case of) {
   return of;
 }
 
+Case weak(Case of, std::string rule, std::function<Case(int threads)> grown) {
+  of.weak_of = of.name();
+  of.variant = of.kernel + "_" + of.variant;
+  of.kernel = weak_kernel;
+  of.rule = std::move(rule);
+  of.quick = false;
+  of.make = [grown](int threads) { return grown(threads).make(threads); };
+  // Named by the size that it grows from, so that its points are of one case.
+  of.on = [of, grown = std::move(grown)](int threads) {
+    const Case larger = grown(threads);
+    Case there = of;
+    there.size = larger.size;
+    there.flops = larger.flops;
+    there.bytes = larger.bytes;
+    there.written_bytes = larger.written_bytes;
+    return there;
+  };
+  return of;
+}
+
 bool runs_on(const Case& which, std::string_view backend) {
   const auto built = backend_names();
   if (std::find(built.begin(), built.end(), backend) == built.end()) return false;
+  if (which.kernel == weak_kernel) return backend != Sequential::name;
   return which.kernel != "ceiling" || backend == Sequential::name || backend == Threads::name;
 }
 

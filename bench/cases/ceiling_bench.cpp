@@ -5,11 +5,16 @@
 #include <array>
 #include <cmath>
 #include <fstream>
+#include <functional>
 #include <limits>
+#include <map>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
+#include <speedwell/error.hpp>
 #include <speedwell/machine.hpp>
 
 #include "bench/cases/buffer.hpp"
@@ -46,7 +51,7 @@ constexpr std::ptrdiff_t max_lanes = 64 / sizeof(float);
 template <class T>
 class Chains final : public Workload {
  public:
-  Chains() : tile_(ceiling_tile(T())), outputs_(speedwell::max_threads * stride) {}
+  Chains() : tile_(fma_tile(T())), outputs_(speedwell::max_threads * stride) {}
 
   void run(const Backend& backend) override {
     shares_ = threads_of(backend);
@@ -119,99 +124,244 @@ class Chains final : public Workload {
 
   std::size_t elements() const { return static_cast<std::size_t>(shares_ * stride); }
 
-  const CeilingTile<T>& tile_;
+  const FmaTile<T>& tile_;
   Buffer<T> outputs_;
   int shares_ = 1;
   int used_ = 0;
 };
 
-// What streams through memory: reads alone, as many writes, or half as many.
-enum class Stream { load, copy, triad };
+constexpr std::ptrdiff_t line = 64 / sizeof(double), page = 4096 / sizeof(double);
 
-// Arrays that a call reads or writes.
-constexpr std::ptrdiff_t arrays_of(Stream kind) { return static_cast<std::ptrdiff_t>(kind) + 1; }
+constexpr std::ptrdiff_t round_up(std::ptrdiff_t count, std::ptrdiff_t to) { return (count + to - 1) / to * to; }
+
+// What a call streams: so many doubles of each kind, divided among the threads by lines, so many times.
+struct Traffic {
+  std::ptrdiff_t reads = 0;
+  std::ptrdiff_t writes = 0;
+  std::ptrdiff_t passes = 1;
+  bool past_caches = false;
+
+  double bytes() const { return static_cast<double>((reads + writes) * passes) * sizeof(double); }
+};
+
+// Memory for the streams of one thread count: for each thread a part to read and a part to write, which that thread
+// touches first, and no more of it than is asked for. All ceilings in a process share it, as each would else hold a
+// hundred megabytes that it seldom uses.
+class Arena {
+ public:
+  Arena(int threads, std::ptrdiff_t reads, std::ptrdiff_t writes)
+      : threads_(threads),
+        reads_stride_(round_up(reads, huge_page)),
+        writes_stride_(round_up(writes + write_offset, huge_page)),
+        reads_(threads * reads_stride_),
+        writes_(threads * writes_stride_) {}
+
+  const double* reads(std::ptrdiff_t share) const { return reads_.data() + share * reads_stride_; }
+  double* writes(std::ptrdiff_t share) { return writes_.data() + share * writes_stride_ + write_offset; }
+  const double* writes(std::ptrdiff_t share) const { return writes_.data() + share * writes_stride_ + write_offset; }
+
+  // Makes at least so much of each thread's parts hold values.
+  void touch(std::ptrdiff_t reads, std::ptrdiff_t writes) {
+    in_shares(threads_, threads_, [&](std::ptrdiff_t first, std::ptrdiff_t last) {
+      for (std::ptrdiff_t share = first; share < last; ++share) {
+        double* const b = reads_.data() + share * reads_stride_;
+        for (std::ptrdiff_t i = touched_reads_; i < reads; ++i) b[i] = read_value(share, i);
+        for (std::ptrdiff_t i = touched_writes_; i < writes; ++i) this->writes(share)[i] = unwritten;
+      }
+    });
+    touched_reads_ = std::max(touched_reads_, reads);
+    touched_writes_ = std::max(touched_writes_, writes);
+  }
+
+  std::size_t touched_bytes() const {
+    return static_cast<std::size_t>(threads_ * (touched_reads_ + touched_writes_)) * sizeof(double);
+  }
+
+  // Small integers, so that every sum is exact; other ones for each thread.
+  static double read_value(std::ptrdiff_t share, std::ptrdiff_t i) {
+    return static_cast<double>((i + 37 * share) & 1023);
+  }
+
+  static constexpr double unwritten = -1;
+
+ private:
+  static constexpr std::ptrdiff_t huge_page = (2 << 20) / sizeof(double);
+  // Half a page away from what is read: a processor takes a load for one of a store before it that agrees with it in
+  // the lowest twelve bits of the address, and waits.
+  static constexpr std::ptrdiff_t write_offset = page / 2;
+
+  int threads_;
+  std::ptrdiff_t reads_stride_, writes_stride_;
+  Buffer<double> reads_, writes_;
+  std::ptrdiff_t touched_reads_ = 0, touched_writes_ = 0;
+};
+
+// The process's arena for so many threads, as long as somebody holds it. The capacity must be the same in every call.
+std::shared_ptr<Arena> arena_of(int threads, std::ptrdiff_t reads, std::ptrdiff_t writes) {
+  static std::mutex mutex;
+  static std::map<int, std::weak_ptr<Arena>> arenas;
+  const std::lock_guard guard(mutex);
+  std::shared_ptr<Arena> arena = arenas[threads].lock();
+  if (arena == nullptr) arenas[threads] = arena = std::make_shared<Arena>(threads, reads, writes);
+  return arena;
+}
 
 class Streams final : public Workload {
  public:
-  Streams(Stream kind, std::ptrdiff_t count, int threads)
-      : kind_(kind),
-        tile_(ceiling_tile(double())),
-        count_(count),
-        a_(kind == Stream::load ? std::ptrdiff_t{speedwell::max_threads} : count),
-        b_(count),
-        c_(kind == Stream::triad ? count : 0) {
-    std::fill(a_.data(), a_.data() + (kind == Stream::load ? std::ptrdiff_t{speedwell::max_threads} : 0), unwritten);
-    in_shares(threads, count, [this](std::ptrdiff_t first, std::ptrdiff_t last) {
-      for (std::ptrdiff_t i = first; i < last; ++i) {
-        if (kind_ != Stream::load) a_.data()[i] = unwritten;
-        b_.data()[i] = b(i);
-        if (kind_ == Stream::triad) c_.data()[i] = c(i);
-      }
-    });
+  // `capacity` is the most that any of the streams reads and writes.
+  Streams(const Traffic& traffic, const Traffic& capacity, int threads)
+      : traffic_(traffic),
+        tile_(traffic.past_caches ? uncached_streams() : cached_streams()),
+        threads_(threads),
+        arena_(arena_of(threads, of_thread(capacity.reads) + 2 * page, of_thread(capacity.writes))),
+        sums_(static_cast<std::size_t>(threads), Arena::unwritten) {
+    // What begins a page further than it would, and what is copied where nothing is read.
+    arena_->touch(of_thread(traffic.reads) + 2 * page, of_thread(traffic.writes));
   }
 
   void run(const Backend& backend) override {
-    shares_ = threads_of(backend);
-    used_ = on_each_thread(shares_, [this](std::ptrdiff_t share) {
-      const std::ptrdiff_t first = begin(share), count = begin(share + 1) - first;
-      double* const a = a_.data() + first;
-      const double* const b = b_.data() + first;
-      const auto elements = static_cast<std::size_t>(count);
-      if (kind_ == Stream::load) a_.data()[share] = tile_.load(b, elements);
-      if (kind_ == Stream::copy) tile_.copy(a, b, elements);
-      if (kind_ == Stream::triad) tile_.triad(a, b, c_.data() + first, factor, elements);
-    });
+    if (threads_of(backend) != threads_) {
+      throw InvalidArgument("streams were made for " + std::to_string(threads_) + " threads, not for " +
+                            std::to_string(threads_of(backend)));
+    }
+    used_ = on_each_thread(threads_, [this](std::ptrdiff_t share) { stream(share); });
   }
 
   int threads_used() const override { return used_; }
 
+  // The output is each thread's sum, and then what each has written.
   void spoil(std::size_t first, std::size_t step) override {
-    for (std::size_t i = first; i < a_.size(); i += step) a_.data()[i] = unwritten;
+    std::size_t begin = 0;
+    const auto spoil_part = [&](double* part, std::size_t count) {
+      for (; first < begin + count; first += step) part[first - begin] = Arena::unwritten;
+      begin += count;
+    };
+    spoil_part(sums_.data(), sums_.size());
+    for (int share = 0; share < threads_; ++share) {
+      spoil_part(arena_->writes(share), static_cast<std::size_t>(share_of(traffic_.writes, share)));
+    }
   }
 
-  // Small integers: every element and every sum is exact.
   std::string verify() const override {
-    if (kind_ == Stream::load) {
-      for (std::ptrdiff_t share = 0; share < shares_; ++share) {
-        double expected = 0;
-        for (std::ptrdiff_t i = begin(share); i < begin(share + 1); ++i) expected += b(i);
-        if (a_.data()[share] != expected) return wrong("sum", share, expected);
-      }
-      return {};
-    }
-    for (std::ptrdiff_t i = 0; i < count_; ++i) {
-      const double expected = b(i) + (kind_ == Stream::triad ? factor * c(i) : 0);
-      if (a_.data()[i] != expected) return wrong("element", i, expected);
+    for (int share = 0; share < threads_; ++share) {
+      if (const std::string wrong = verify(share); !wrong.empty()) return wrong;
     }
     return {};
   }
 
-  std::uint64_t output_hash() const override { return hash_bytes(std::as_bytes(a_.span())); }
+  std::uint64_t output_hash() const override {
+    std::vector<std::uint64_t> hashes = {hash_bytes(std::as_bytes(std::span(sums_)))};
+    for (int share = 0; share < threads_; ++share) {
+      const auto count = static_cast<std::size_t>(share_of(traffic_.writes, share));
+      hashes.push_back(hash_bytes(std::as_bytes(std::span(arena_->writes(share), count))));
+    }
+    return hash_bytes(std::as_bytes(std::span<const std::uint64_t>(hashes)));
+  }
 
-  std::size_t bytes() const override { return a_.bytes() + b_.bytes() + c_.bytes(); }
+  // Its part of the arena, so that all who share it hold it once.
+  std::size_t bytes() const override {
+    return arena_->touched_bytes() / static_cast<std::size_t>(std::max(1L, arena_.use_count()));
+  }
 
  private:
   static constexpr double factor = 3;
-  static constexpr double unwritten = -1;
-  static double b(std::ptrdiff_t i) { return static_cast<double>(i & 1023); }
-  static double c(std::ptrdiff_t i) { return static_cast<double>((i >> 3) & 511); }
 
-  // Shares begin on cache lines.
-  std::ptrdiff_t begin(std::ptrdiff_t share) const {
-    constexpr std::ptrdiff_t line = 64 / sizeof(double);
-    return share == shares_ ? count_ : count_ / line * share / shares_ * line;
+  std::ptrdiff_t of_thread(std::ptrdiff_t total) const {
+    return round_up((total + threads_ - 1) / threads_, line) + line;
   }
 
-  std::string wrong(const char* what, std::ptrdiff_t i, double expected) const {
-    return std::string(what) + " " + std::to_string(i) + " is " + std::to_string(a_.data()[i]) + ", expected " +
-           std::to_string(expected);
+  // Shares are of whole lines.
+  std::ptrdiff_t share_of(std::ptrdiff_t total, std::ptrdiff_t share) const {
+    const std::ptrdiff_t lines = total / line;
+    return (lines * (share + 1) / threads_ - lines * share / threads_) * line;
   }
 
-  Stream kind_;
-  const CeilingTile<double>& tile_;
-  std::ptrdiff_t count_;
-  Buffer<double> a_, b_, c_;
-  int shares_ = 1;
+  // A triad's are two for each that it writes.
+  std::ptrdiff_t reads_of(std::ptrdiff_t share) const {
+    if (traffic_.reads == 2 * traffic_.writes) return 2 * share_of(traffic_.writes, share);
+    return share_of(traffic_.reads, share);
+  }
+
+  // Where the second stream of a triad begins: on a page as the first does.
+  static std::ptrdiff_t second(std::ptrdiff_t writes) { return round_up(writes, page); }
+
+  // A part of a share: so much is copied from what is read, over and over if it is less; what is read beyond is summed.
+  struct Block {
+    std::ptrdiff_t read, reads, write, writes;
+  };
+
+  template <class Body>
+  static void for_each_block(std::ptrdiff_t reads, std::ptrdiff_t writes, Body body) {
+    constexpr std::ptrdiff_t block = 2048;  // half of a first-level cache, so that nothing is fetched twice
+    const std::ptrdiff_t count = (reads + writes + block - 1) / block;
+    const auto begin = [=](std::ptrdiff_t total, std::ptrdiff_t i) { return total / line * i / count * line; };
+    for (std::ptrdiff_t i = 0; i < count; ++i) {
+      const std::ptrdiff_t read = begin(reads, i), write = begin(writes, i);
+      body(Block{read, begin(reads, i + 1) - read, write, begin(writes, i + 1) - write});
+    }
+  }
+
+  void stream(std::ptrdiff_t share) {
+    const std::ptrdiff_t reads = reads_of(share), writes = share_of(traffic_.writes, share);
+    const double* const b = arena_->reads(share);
+    double* const a = arena_->writes(share);
+    const auto count = static_cast<std::size_t>(writes), passes = static_cast<std::size_t>(traffic_.passes);
+    double sum = 0;
+    if (writes == 0) {
+      sum = tile_.load(b, static_cast<std::size_t>(reads), passes);
+    } else if (reads == writes) {
+      tile_.copy(a, b, count, passes);
+    } else if (reads == 2 * writes) {
+      tile_.triad(a, b, b + second(writes), factor, count, passes);
+    } else {
+      for (std::size_t pass = 0; pass < passes; ++pass) {
+        for_each_block(reads, writes, [&](const Block& block) {
+          const std::ptrdiff_t source = block.reads > 0 ? block.reads : page;
+          for (std::ptrdiff_t done = 0; done < block.writes; done += source) {
+            tile_.copy(a + block.write + done, b + block.read,
+                       static_cast<std::size_t>(std::min(source, block.writes - done)), 1);
+          }
+          const std::ptrdiff_t more = std::max<std::ptrdiff_t>(0, block.reads - block.writes);
+          sum += tile_.load(b + block.read + block.reads - more, static_cast<std::size_t>(more), 1);
+        });
+      }
+    }
+    sums_[static_cast<std::size_t>(share)] = sum;
+  }
+
+  std::string verify(std::ptrdiff_t share) const {
+    const std::ptrdiff_t reads = reads_of(share), writes = share_of(traffic_.writes, share);
+    const auto b = [=](std::ptrdiff_t i) { return Arena::read_value(share, i); };
+    const double* const a = arena_->writes(share);
+    std::string text;
+    const auto expect = [&](const char* what, std::ptrdiff_t i, double got, double expected) {
+      if (got == expected || !text.empty()) return;
+      text = std::string(what) + " " + std::to_string(i) + " of thread " + std::to_string(share) + " is " +
+             std::to_string(got) + ", expected " + std::to_string(expected);
+    };
+    double sum = 0;
+    if (writes > 0 && reads == 2 * writes) {
+      for (std::ptrdiff_t i = 0; i < writes; ++i) expect("element", i, a[i], b(i) + factor * b(second(writes) + i));
+    } else if (writes > 0 && reads == writes) {
+      for (std::ptrdiff_t i = 0; i < writes; ++i) expect("element", i, a[i], b(i));
+    } else {
+      for_each_block(reads, writes, [&](const Block& block) {
+        const std::ptrdiff_t source = block.reads > 0 ? block.reads : page;
+        for (std::ptrdiff_t i = 0; i < block.writes; ++i) {
+          expect("element", block.write + i, a[block.write + i], b(block.read + i % source));
+        }
+        for (std::ptrdiff_t i = block.writes; i < block.reads; ++i) sum += b(block.read + i);
+      });
+    }
+    expect("sum", 0, sums_[static_cast<std::size_t>(share)], sum * static_cast<double>(traffic_.passes));
+    return text;
+  }
+
+  Traffic traffic_;
+  const StreamTile& tile_;
+  int threads_;
+  std::shared_ptr<Arena> arena_;
+  std::vector<double> sums_;
   int used_ = 0;
 };
 
@@ -223,25 +373,90 @@ double memory_total() {
   return kilobytes * 1024;
 }
 
-// Elements that a call reads and writes: four times all the last-level cache that the allowed cores have, so that none
-// of it survives until the next call; at least 96 MiB, for machines that don't tell; at most a 32nd of the memory,
-// because each thread count's child holds three such calls.
-std::ptrdiff_t stream_elements() {
+// Of all the last-level caches that so many threads have, neighbours filled first; 0: the machine doesn't tell.
+double last_cache_bytes(int threads) {
   const Machine& machine = speedwell::machine();
-  double cache = 0;
-  if (!machine.caches.empty()) {
-    const Cache& last = machine.caches.back();
-    const double cores = static_cast<double>(machine.core_cpus.size());
-    cache = static_cast<double>(last.bytes) * std::ceil(cores / std::max(1, last.sharing_cores));
-  }
+  if (machine.caches.empty()) return 0;
+  const Cache& last = machine.caches.back();
+  return static_cast<double>(last.bytes) * std::ceil(static_cast<double>(threads) / std::max(1, last.sharing_cores));
+}
+
+// Elements that a call reads and writes: four times all the last-level cache that the allowed cores have, so that none
+// of it survives until the next call; at least 96 MiB, for machines that don't tell; at most a 32nd of the memory.
+std::ptrdiff_t stream_elements() {
   const double least = 96 << 20;
+  const double cache = last_cache_bytes(static_cast<int>(machine().core_cpus.size()));
   const double bytes = std::max(least, std::min(4 * cache, memory_total() / 32));
   return static_cast<std::ptrdiff_t>(bytes / sizeof(double));
 }
 
+// Reads alone, as many writes, or half as many.
+struct Stream {
+  const char* name;
+  std::ptrdiff_t reads, writes;  // arrays
+
+  Traffic of(std::ptrdiff_t elements) const {
+    // Half a kilobyte: loops are unrolled so far.
+    constexpr std::ptrdiff_t whole = 8 * line;
+    const std::ptrdiff_t count = elements / (reads + writes) / whole * whole;
+    return {.reads = reads * count, .writes = writes * count};
+  }
+};
+constexpr Stream streams[] = {{"load", 1, 0}, {"copy", 1, 1}, {"triad", 2, 1}};
+
+using TrafficOn = std::function<Traffic(int threads)>;
+
+// So many bytes a thread and call that a fork-join of some microseconds is little of it.
+constexpr double worth_a_fork_join = 64 << 20;
+
+void repeat(Traffic& traffic, int threads) {
+  traffic.passes = std::max<std::ptrdiff_t>(1, std::llround(worth_a_fork_join * threads / traffic.bytes()));
+}
+
+// Well inside what a thread has of a level, and well beyond the level before: half-way between, as ratios go.
+std::ptrdiff_t elements_in(std::size_t level, int threads) {
+  const std::vector<Cache>& caches = machine().caches;
+  const double share =
+      static_cast<double>(caches[level].bytes) / std::clamp(threads, 1, std::max(1, caches[level].sharing_cores));
+  if (level == 0) return static_cast<std::ptrdiff_t>(share / 2 / sizeof(double));
+  const auto before = static_cast<double>(caches[level - 1].bytes);
+  // Where a share of the level is hardly more than the level before, the two hold different lines.
+  const double bytes = std::max(std::sqrt(before * share), 1.5 * before);
+  return static_cast<std::ptrdiff_t>(bytes / sizeof(double));
+}
+
+Traffic in_cache(const Stream& stream, std::size_t level, int threads) {
+  Traffic traffic = stream.of(elements_in(level, threads));
+  traffic.reads *= threads;
+  traffic.writes *= threads;
+  repeat(traffic, threads);
+  return traffic;
+}
+
+// With more operations to a byte than this, arithmetic takes longer than memory on any machine: the ridge of ninety
+// cores with 512-bit vectors on a dozen channels is at 50.
+constexpr double far_above_the_ridge = 100;
+
+// What the case must read and write, in whole lines; nothing where it isn't worth measuring.
+Traffic compulsory(const Case& of) {
+  const bool has_peak = of.precision == "f32" || of.precision == "f64";
+  if (of.bytes <= 0 || of.kernel == weak_kernel || (has_peak && of.flops > far_above_the_ridge * of.bytes)) return {};
+  const auto lines = [](double bytes) {
+    return round_up(static_cast<std::ptrdiff_t>(bytes / sizeof(double) + 0.5), line);
+  };
+  return {.reads = lines(of.bytes - of.written_bytes), .writes = lines(of.written_bytes)};
+}
+
+// The faster way: a kernel's output stays in the caches if all of it fits.
+Traffic moved(Traffic traffic, int threads) {
+  traffic.past_caches = traffic.bytes() > last_cache_bytes(threads);
+  repeat(traffic, threads);
+  return traffic;
+}
+
 template <class T>
 Case fma_case(const char* type) {
-  const auto lanes = static_cast<double>(ceiling_tile(T()).lanes);
+  const auto lanes = static_cast<double>(fma_tile(T()).lanes);
   return {.kernel = "ceiling",
           .variant = std::string("fma_") + type,
           .size = "registers",
@@ -252,27 +467,73 @@ Case fma_case(const char* type) {
           .make = [](int) { return std::make_unique<Chains<T>>(); }};
 }
 
+Case stream_case(const std::string& variant, const std::string& size, const TrafficOn& capacity, const TrafficOn& on) {
+  // Counted bytes. Past the caches nothing is read in order to be overwritten.
+  const auto with_bytes = [on](Case which, int threads) {
+    const Traffic traffic = on(threads);
+    which.bytes = traffic.bytes();
+    which.written_bytes = static_cast<double>(traffic.writes * traffic.passes) * sizeof(double);
+    return which;
+  };
+  Case base = {.kernel = "ceiling",
+               .variant = variant,
+               .size = size,
+               .precision = "f64",
+               .quick = true,
+               .make = [=](int threads) { return std::make_unique<Streams>(on(threads), capacity(threads), threads); }};
+  base = with_bytes(base, 1);
+  base.on = [base, with_bytes](int threads) { return with_bytes(base, threads); };
+  return base;
+}
+
 }  // namespace
 
-std::vector<Case> ceiling_cases() {
+std::string traffic_ceiling(const Case& of) {
+  const Traffic traffic = compulsory(of);
+  if (traffic.bytes() == 0) return {};
+  std::string name = "ceiling/traffic/";
+  name += std::to_string(traffic.reads * static_cast<std::ptrdiff_t>(sizeof(double))) += '+';
+  return name += std::to_string(traffic.writes * static_cast<std::ptrdiff_t>(sizeof(double)));
+}
+
+std::vector<Case> ceiling_cases(const std::vector<Case>& kernels) {
+  std::map<std::string, Traffic> moves;
+  for (const Case& each : kernels) {
+    if (!each.traffic.empty()) moves.emplace(each.traffic, compulsory(each));
+  }
+  // Room for each of the streams.
+  const auto add = [](Traffic& to, const Traffic& more) {
+    to.reads = std::max(to.reads, more.reads);
+    to.writes = std::max(to.writes, more.writes);
+  };
+  Traffic largest = {.reads = stream_elements(), .writes = stream_elements() / 2};
+  for (const auto& [name, traffic] : moves) add(largest, traffic);
+  const auto capacity = [=](int threads) {
+    Traffic there = largest;
+    for (std::size_t level = 0; level < machine().caches.size(); ++level) {
+      for (const Stream& stream : streams) add(there, in_cache(stream, level, threads));
+    }
+    return there;
+  };
+
   std::vector<Case> cases = {fma_case<float>("f32"), fma_case<double>("f64")};
-  for (const auto& [variant, kind] :
-       {std::pair("load", Stream::load), {"copy", Stream::copy}, {"triad", Stream::triad}}) {
-    const std::ptrdiff_t count = stream_elements() / arrays_of(kind);
-    const auto n = static_cast<double>(count);
-    cases.push_back(
-        {.kernel = "ceiling",
-         .variant = variant,
-         .size = "memory",
-         .flops = kind == Stream::triad  ? 2 * n
-                  : kind == Stream::load ? n
-                                         : 0,
-         // Counted bytes. Nothing is read in order to be overwritten, as stores go past the caches.
-         .bytes = static_cast<double>(arrays_of(kind)) * sizeof(double) * n,
-         .written_bytes = kind == Stream::load ? 0 : sizeof(double) * n,
-         .precision = "f64",
-         .quick = true,
-         .make = [=, kind = kind](int threads) { return std::make_unique<Streams>(kind, count, threads); }});
+  for (std::size_t level = 0; level < machine().caches.size(); ++level) {
+    for (const Stream& stream : streams) {
+      cases.push_back(stream_case(stream.name, std::string("l").append(std::to_string(machine().caches[level].level)),
+                                  capacity, [=](int threads) { return in_cache(stream, level, threads); }));
+    }
+  }
+  for (const Stream& stream : streams) {
+    cases.push_back(stream_case(stream.name, "memory", capacity, [=](int) {
+      Traffic traffic = stream.of(stream_elements());
+      traffic.past_caches = true;
+      return traffic;
+    }));
+  }
+  for (const auto& [name, traffic] : moves) {
+    cases.push_back(stream_case("traffic", name.substr(name.rfind('/') + 1), capacity,
+                                [traffic = traffic](int threads) { return moved(traffic, threads); }));
+    cases.back().quick = false;
   }
   return cases;
 }

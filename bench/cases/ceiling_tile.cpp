@@ -59,71 +59,126 @@ void chains(T* HWY_RESTRICT x, std::size_t steps) {
   hn::StoreU(x11, d, x + 11 * n);
 }
 
-// Streams go by vectors of 32 bytes at most: from memory that is a little faster than 64 on Zen 4, and never slower
-// where the memory is what is waited for.
-template <class T>
-using Half = hn::CappedTag<T, 32 / sizeof(T)>;
+// Without this a compiler may find out that a pass changes nothing any more.
+inline void next_pass() { asm volatile("" ::: "memory"); }
 
-template <class T>
-T load(const T* a, std::size_t count) {
-  const Half<T> d;
-  const std::size_t n = hn::Lanes(d);
-  auto x0 = hn::Zero(d), x1 = x0, x2 = x0, x3 = x0, x4 = x0, x5 = x0, x6 = x0, x7 = x0;
+// Calls body(i) for i = 0, step, 2 step, ... below `count`, which step divides, and so again for each pass. One loop:
+// the end of a pass through a first-level cache comes after some thirty turns, and would be mispredicted each time.
+template <class Body>
+HWY_INLINE void for_each_step(std::size_t count, std::size_t step, std::size_t passes, const Body& body) {
   std::size_t i = 0;
-  for (; i + 8 * n <= count; i += 8 * n) {
-    x0 = hn::Add(x0, hn::LoadU(d, a + i));
-    x1 = hn::Add(x1, hn::LoadU(d, a + i + n));
-    x2 = hn::Add(x2, hn::LoadU(d, a + i + 2 * n));
-    x3 = hn::Add(x3, hn::LoadU(d, a + i + 3 * n));
-    x4 = hn::Add(x4, hn::LoadU(d, a + i + 4 * n));
-    x5 = hn::Add(x5, hn::LoadU(d, a + i + 5 * n));
-    x6 = hn::Add(x6, hn::LoadU(d, a + i + 6 * n));
-    x7 = hn::Add(x7, hn::LoadU(d, a + i + 7 * n));
+  for (std::size_t left = count / step * passes; left > 0; --left) {
+    body(i);
+    i += step;
+    i = i == count ? 0 : i;
+    next_pass();
   }
+}
+
+// From memory vectors of 32 bytes are a little faster than 64 on Zen 4, and never slower where the memory is what is
+// waited for. Caches give their all to whole vectors only.
+using Whole = hn::ScalableTag<double>;
+using Half = hn::CappedTag<double, 32 / sizeof(double)>;
+
+// Eight sums: four cycles of an addition x two of them a cycle.
+template <class D>
+double load(const double* b, std::size_t count, std::size_t passes) {
+  const D d;
+  const std::size_t n = hn::Lanes(d), unrolled = count / (8 * n) * (8 * n);
+  auto x0 = hn::Zero(d), x1 = x0, x2 = x0, x3 = x0, x4 = x0, x5 = x0, x6 = x0, x7 = x0;
+  for_each_step(unrolled, 8 * n, passes, [&](std::size_t i) HWY_ATTR {
+    x0 = hn::Add(x0, hn::LoadU(d, b + i));
+    x1 = hn::Add(x1, hn::LoadU(d, b + i + n));
+    x2 = hn::Add(x2, hn::LoadU(d, b + i + 2 * n));
+    x3 = hn::Add(x3, hn::LoadU(d, b + i + 3 * n));
+    x4 = hn::Add(x4, hn::LoadU(d, b + i + 4 * n));
+    x5 = hn::Add(x5, hn::LoadU(d, b + i + 5 * n));
+    x6 = hn::Add(x6, hn::LoadU(d, b + i + 6 * n));
+    x7 = hn::Add(x7, hn::LoadU(d, b + i + 7 * n));
+  });
   const auto lower = hn::Add(hn::Add(x0, x1), hn::Add(x2, x3)), upper = hn::Add(hn::Add(x4, x5), hn::Add(x6, x7));
-  T sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(lower, upper)));
-  for (; i < count; ++i) sum += a[i];
+  double sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(lower, upper)));
+  for (std::size_t i = unrolled; i < count; ++i) sum += b[i] * static_cast<double>(passes);
   return sum;
+}
+
+void copy_cached(double* HWY_RESTRICT a, const double* HWY_RESTRICT b, std::size_t count, std::size_t passes) {
+  const Whole d;
+  const std::size_t n = hn::Lanes(d), unrolled = count / (4 * n) * (4 * n);
+  for_each_step(unrolled, 4 * n, passes, [&](std::size_t i) HWY_ATTR {
+    const auto x0 = hn::LoadU(d, b + i), x1 = hn::LoadU(d, b + i + n);
+    const auto x2 = hn::LoadU(d, b + i + 2 * n), x3 = hn::LoadU(d, b + i + 3 * n);
+    hn::StoreU(x0, d, a + i);
+    hn::StoreU(x1, d, a + i + n);
+    hn::StoreU(x2, d, a + i + 2 * n);
+    hn::StoreU(x3, d, a + i + 3 * n);
+  });
+  for (std::size_t i = unrolled; i < count; ++i) a[i] = b[i];
+}
+
+void triad_cached(double* HWY_RESTRICT a, const double* HWY_RESTRICT b, const double* HWY_RESTRICT c, double factor,
+                  std::size_t count, std::size_t passes) {
+  const Whole d;
+  const std::size_t n = hn::Lanes(d), unrolled = count / (4 * n) * (4 * n);
+  const auto factors = hn::Set(d, factor);
+  for_each_step(unrolled, 4 * n, passes, [&](std::size_t i) HWY_ATTR {
+    const auto x0 = hn::MulAdd(factors, hn::LoadU(d, c + i), hn::LoadU(d, b + i));
+    const auto x1 = hn::MulAdd(factors, hn::LoadU(d, c + i + n), hn::LoadU(d, b + i + n));
+    const auto x2 = hn::MulAdd(factors, hn::LoadU(d, c + i + 2 * n), hn::LoadU(d, b + i + 2 * n));
+    const auto x3 = hn::MulAdd(factors, hn::LoadU(d, c + i + 3 * n), hn::LoadU(d, b + i + 3 * n));
+    hn::StoreU(x0, d, a + i);
+    hn::StoreU(x1, d, a + i + n);
+    hn::StoreU(x2, d, a + i + 2 * n);
+    hn::StoreU(x3, d, a + i + 3 * n);
+  });
+  for (std::size_t i = unrolled; i < count; ++i) a[i] = b[i] + factor * c[i];
 }
 
 // Past the caches, as nobody reads it before it would be evicted: the lines needn't be fetched to be overwritten. With
 // one stream to read the prefetchers fall behind, so 16 lines ahead are asked for.
-template <class T>
-void copy(T* HWY_RESTRICT a, const T* HWY_RESTRICT b, std::size_t count) {
-  constexpr std::size_t line = 64 / sizeof(T);
-  const Half<T> d;
+void copy_uncached(double* HWY_RESTRICT a, const double* HWY_RESTRICT b, std::size_t count, std::size_t passes) {
+  constexpr std::size_t line = 64 / sizeof(double);
+  const Half d;
   const std::size_t n = hn::Lanes(d);
-  std::size_t i = 0;
-  for (; i + line <= count; i += line) {
-    hwy::Prefetch(b + i + 16 * line);
-    for (std::size_t k = i; k < i + line; k += n) hn::Stream(hn::LoadU(d, b + k), d, a + k);
+  for (std::size_t pass = 0; pass < passes; ++pass, next_pass()) {
+    std::size_t i = 0;
+    for (; i + line <= count; i += line) {
+      hwy::Prefetch(b + i + 16 * line);
+      for (std::size_t k = i; k < i + line; k += n) hn::Stream(hn::LoadU(d, b + k), d, a + k);
+    }
+    for (; i < count; ++i) a[i] = b[i];
   }
-  for (; i < count; ++i) a[i] = b[i];
   hwy::FlushStream();
 }
 
-template <class T>
-void triad(T* HWY_RESTRICT a, const T* HWY_RESTRICT b, const T* HWY_RESTRICT c, T factor, std::size_t count) {
-  const Half<T> d;
+void triad_uncached(double* HWY_RESTRICT a, const double* HWY_RESTRICT b, const double* HWY_RESTRICT c, double factor,
+                    std::size_t count, std::size_t passes) {
+  const Half d;
   const std::size_t n = hn::Lanes(d);
   const auto factors = hn::Set(d, factor);
-  std::size_t i = 0;
-  for (; i + n <= count; i += n) {
-    hn::Stream(hn::MulAdd(factors, hn::LoadU(d, c + i), hn::LoadU(d, b + i)), d, a + i);
+  for (std::size_t pass = 0; pass < passes; ++pass, next_pass()) {
+    std::size_t i = 0;
+    for (; i + n <= count; i += n) {
+      hn::Stream(hn::MulAdd(factors, hn::LoadU(d, c + i), hn::LoadU(d, b + i)), d, a + i);
+    }
+    for (; i < count; ++i) a[i] = b[i] + factor * c[i];
   }
-  for (; i < count; ++i) a[i] = b[i] + factor * c[i];
   hwy::FlushStream();
 }
 
 template <class T>
-constexpr CeilingTile<T> tile = {hn::MaxLanes(hn::ScalableTag<T>()), chains<T>, load<T>, copy<T>, triad<T>};
+constexpr FmaTile<T> fma = {hn::MaxLanes(hn::ScalableTag<T>()), chains<T>};
+constexpr StreamTile cached = {load<Whole>, copy_cached, triad_cached};
+constexpr StreamTile uncached = {load<Half>, copy_uncached, triad_uncached};
 
 }  // namespace HWY_NAMESPACE
 
 template <>
 struct CeilingTiles<HWY_TARGET> {
-  static constexpr const CeilingTile<float>& f32 = HWY_NAMESPACE::tile<float>;
-  static constexpr const CeilingTile<double>& f64 = HWY_NAMESPACE::tile<double>;
+  static constexpr const FmaTile<float>& f32 = HWY_NAMESPACE::fma<float>;
+  static constexpr const FmaTile<double>& f64 = HWY_NAMESPACE::fma<double>;
+  static constexpr const StreamTile& cached = HWY_NAMESPACE::cached;
+  static constexpr const StreamTile& uncached = HWY_NAMESPACE::uncached;
 };
 
 }  // namespace speedwell::bench
@@ -134,12 +189,20 @@ HWY_AFTER_NAMESPACE();
 
 namespace speedwell::bench {
 
-const CeilingTile<float>& ceiling_tile(float) {
+const FmaTile<float>& fma_tile(float) {
   return *runtime::select_target([]<std::int64_t target> { return &CeilingTiles<target>::f32; });
 }
 
-const CeilingTile<double>& ceiling_tile(double) {
+const FmaTile<double>& fma_tile(double) {
   return *runtime::select_target([]<std::int64_t target> { return &CeilingTiles<target>::f64; });
+}
+
+const StreamTile& cached_streams() {
+  return *runtime::select_target([]<std::int64_t target> { return &CeilingTiles<target>::cached; });
+}
+
+const StreamTile& uncached_streams() {
+  return *runtime::select_target([]<std::int64_t target> { return &CeilingTiles<target>::uncached; });
 }
 
 }  // namespace speedwell::bench

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the hardware can do at most: fused multiply-adds on registers alone, and streams through memory.
+// What the hardware can do at most: fused multiply-adds on registers alone, and streams through caches and memory.
 #pragma once
 
 #include <cstddef>
@@ -16,22 +16,33 @@ inline constexpr std::size_t fma_chains = 12;
 inline constexpr double fma_constant = 1.9;
 
 template <class T>
-struct CeilingTile {
+struct FmaTile {
   std::size_t lanes = 0;
 
   // `steps` steps on fma_chains chains of `lanes` elements each, in place.
   void (*chains)(T* x, std::size_t steps) = nullptr;
+};
 
-  // The sum of a, in any order.
-  T (*load)(const T* a, std::size_t count) = nullptr;
+// Loops over arrays of doubles that begin on cache lines, gone through so many times. A copy and a triad write the same
+// each time.
+struct StreamTile {
+  // The sum of all that is read, in any order.
+  double (*load)(const double* b, std::size_t count, std::size_t passes) = nullptr;
 
-  // a[i] = b[i], and a[i] = b[i] + factor * c[i], written past the caches. `a` begins on a cache line.
-  void (*copy)(T* a, const T* b, std::size_t count) = nullptr;
-  void (*triad)(T* a, const T* b, const T* c, T factor, std::size_t count) = nullptr;
+  // a[i] = b[i]
+  void (*copy)(double* a, const double* b, std::size_t count, std::size_t passes) = nullptr;
+
+  // a[i] = b[i] + factor * c[i]
+  void (*triad)(double* a, const double* b, const double* c, double factor, std::size_t count,
+                std::size_t passes) = nullptr;
 };
 
 // For the instruction set in use.
-const CeilingTile<float>& ceiling_tile(float);
-const CeilingTile<double>& ceiling_tile(double);
+const FmaTile<float>& fma_tile(float);
+const FmaTile<double>& fma_tile(double);
+
+// That write into the caches, or past them.
+const StreamTile& cached_streams();
+const StreamTile& uncached_streams();
 
 }  // namespace speedwell::bench

@@ -315,6 +315,16 @@ void add(std::vector<Case>& cases, const char* kernel, Filter filter, Variant va
   }
 }
 
+// As many rows as threads times those of one.
+template <class S, class D>
+void add_weak(std::vector<Case>& cases, const char* kernel, Filter filter, Variant variant, double operations) {
+  constexpr std::ptrdiff_t width = 1920, height = 1080;
+  const auto grown = [=](int threads) {
+    return make_case<S, D>(kernel, filter, variant, {width, height * threads}, 1, operations);
+  };
+  cases.push_back(weak(grown(1), "pixels ∝ p", grown));
+}
+
 }  // namespace
 
 std::vector<Case> image_filter_cases() {
@@ -347,6 +357,9 @@ std::vector<Case> image_filter_cases() {
   cases.push_back(tiny(make_case<uint8_t, std::int16_t>("sobel", Filter::sobel, window, icon, 1, sobel_operations)));
   cases.push_back(
       tiny(make_case<uint8_t, uint8_t>("median_blur", Filter::median_blur, window, icon, 1, median_operations)));
+  add_weak<uint8_t, uint8_t>(cases, "gaussian_blur", Filter::gaussian_blur, {"", 1, 5}, 18);
+  add_weak<uint8_t, std::int16_t>(cases, "sobel", Filter::sobel, window, sobel_operations);
+  add_weak<uint8_t, uint8_t>(cases, "median_blur", Filter::median_blur, window, median_operations);
   return cases;
 }
 

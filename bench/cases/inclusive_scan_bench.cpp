@@ -120,6 +120,9 @@ std::vector<Case> inclusive_scan_cases() {
   add<std::int32_t>(cases, "i32");
   add<std::int64_t>(cases, "i64");
   cases.push_back(tiny(scan_case<float>("f32", 32768)));
+  constexpr std::ptrdiff_t base = 1048576;
+  cases.push_back(weak(scan_case<float>("f32", base), "elements ∝ p",
+                       [](int threads) { return scan_case<float>("f32", base * threads); }));
   return cases;
 }
 

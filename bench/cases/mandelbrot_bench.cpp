@@ -77,9 +77,9 @@ class Escapes final : public Workload {
 
   std::size_t bytes() const override { return counts_.bytes(); }
 
-  // The sum of all counts, known from the plain loop, and the closed form of the two largest parts of the set for all
-  // points in them. Then points by the plain loop: those on the border, where groups of points end, and one in a
-  // hundred of the others.
+  // The sum of all counts, known from the plain loop unless the size grows, and the closed form of the two largest
+  // parts of the set for all points in them. Then points by the plain loop: those on the border, where groups of points
+  // end, and one in a hundred of the others.
   std::string verify() const override {
     const std::int64_t sum = std::accumulate(counts_.data(), counts_.data() + counts_.size(), std::int64_t{0});
     if (sum != iterations<T>(size_)) {
@@ -185,9 +185,24 @@ Case make_case(const char* type, const Size& size, RowDivision division = RowDiv
   };
 }
 
+// As many rows as threads times those of the small size. Their iterations by the kernel's own counts.
+template <class T>
+Case grown(const char* type, int threads) {
+  Size size = small_size;
+  size.height *= threads;
+  if (threads > 1) {
+    std::vector<std::int32_t> counts(static_cast<std::size_t>(size.width * size.height));
+    mandelbrot(region<T>, {counts.data(), size.height, size.width},
+               {.max_iterations = size.max_iterations, .backend = Sequential{}});
+    size.iterations_f32 = size.iterations_f64 = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
+  }
+  return make_case<T>(type, size);
+}
+
 template <class T>
 void add(std::vector<Case>& cases, const char* type, bool quick) {
   cases.push_back(tiny(make_case<T>(type, tiny_size)));
+  cases.push_back(weak(grown<T>(type, 1), "pixels ∝ p", [type](int threads) { return grown<T>(type, threads); }));
   cases.push_back(make_case<T>(type, small_size));
   Case dynamic_rows = make_case<T>(type, main_size);
   dynamic_rows.quick = quick;

@@ -181,6 +181,12 @@ void add(std::vector<Case>& cases, const char* type) {
   for (const Size& size : sizes) cases.push_back(make_case<T>(size, type));
   // Flat, so that there are rows for a second thread.
   cases.push_back(tiny(make_case<T>({96, 16, 16}, type)));
+  constexpr Size base = {512, 512, 512};
+  cases.push_back(weak(make_case<T>(base, type), "n = 512 · ∛p", [=](int threads) {
+    const std::ptrdiff_t n = std::lround(static_cast<double>(base.n) * std::cbrt(threads));
+    return make_case<T>({n, n, n}, type);
+  }));
+  cases.back().quick = std::same_as<T, float>;
 }
 
 }  // namespace

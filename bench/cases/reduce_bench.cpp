@@ -141,6 +141,11 @@ Case quick(Case which) {
   return which;
 }
 
+Case grown(Case (*make_case)(std::ptrdiff_t count)) {
+  constexpr std::ptrdiff_t base = 1'048'576;
+  return weak(make_case(base), "elements ∝ p", [=](int threads) { return make_case(base * threads); });
+}
+
 }  // namespace
 
 // Vectors in the first-level cache, in the second, in the last, and in memory.
@@ -153,7 +158,8 @@ std::vector<Case> reduce_cases() {
           sum_case<float>(1'048'576),    sum_case<float>(16'777'216),
           sum_case<double>(4096),        sum_case<double>(65'536),
           sum_case<double>(1'048'576),   quick(sum_case<double>(16'777'216)),
-          tiny(dot_case<float>(32'768)), tiny(sum_case<double>(32'768))};
+          tiny(dot_case<float>(32'768)), tiny(sum_case<double>(32'768)),
+          grown(dot_case<float>),        grown(sum_case<double>)};
 }
 
 }  // namespace speedwell::bench

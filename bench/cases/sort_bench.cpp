@@ -149,6 +149,9 @@ std::vector<Case> sort_cases() {
     cases.push_back(sort_case<float>("f32_all_equal", Pattern::all_equal, n));
   }
   cases.push_back(tiny(sort_case<float>("f32", Pattern::random, tiny_size)));
+  constexpr std::ptrdiff_t base = 1'000'000;
+  cases.push_back(weak(sort_case<float>("f32", Pattern::random, base), "keys ∝ p",
+                       [](int threads) { return sort_case<float>("f32", Pattern::random, base * threads); }));
   return cases;
 }
 

@@ -105,6 +105,13 @@ std::vector<Case> stream_cases() {
     cases.push_back(tiny(make_case<float>(kind, 8192)));
   }
   cases.back().quick = true;
+  // Large enough for the memory where all cores have as much to do, and not too large where there are many.
+  constexpr std::ptrdiff_t base = 524288;
+  for (const Kind kind : {Kind::copy, Kind::triad}) {
+    cases.push_back(weak(make_case<float>(kind, base), "elements ∝ p",
+                         [=](int threads) { return make_case<float>(kind, base * threads); }));
+  }
+  cases.back().quick = true;
   return cases;
 }
 

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <regex>
+#include <set>
 
 #include <speedwell/backend.hpp>
 #include <speedwell/error.hpp>
@@ -48,6 +49,17 @@ bool contains(const std::vector<std::string>& words, std::string_view word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
+// Weak scaling begins with the one thread of the case that it grows from. In the order of cases.
+std::vector<const Case*> with_strong_cases(const std::vector<const Case*>& selected) {
+  std::set<std::string> names;
+  for (const Case* one : selected) names.insert({one->name(), one->weak_of});
+  std::vector<const Case*> all;
+  for (const Case& one : cases()) {
+    if (names.contains(one.name())) all.push_back(&one);
+  }
+  return all;
+}
+
 std::vector<const Case*> select_cases(const Selection& selection) {
   std::vector<const Case*> candidates;
   for (const Case& one : cases()) {
@@ -56,7 +68,7 @@ std::vector<const Case*> select_cases(const Selection& selection) {
   const auto in_suite = [&](const Case* one) { return selection.full || one->quick; };
   if (selection.patterns.empty()) {
     std::erase_if(candidates, std::not_fn(in_suite));
-    return candidates;
+    return with_strong_cases(candidates);
   }
   std::vector<const Case*> selected;
   for (const std::string& pattern : selection.patterns) {
@@ -86,7 +98,7 @@ std::vector<const Case*> select_cases(const Selection& selection) {
   }
   std::erase_if(candidates,
                 [&](const Case* one) { return std::find(selected.begin(), selected.end(), one) == selected.end(); });
-  return candidates;
+  return with_strong_cases(candidates);
 }
 
 // The backends to run by name, checked against what there is.
@@ -112,17 +124,35 @@ void check_backends(const Selection& selection, const std::vector<Peer>& peers) 
 }
 
 Cell make_cell(const Case& of, std::string_view backend, int threads) {
+  const Case there = of.at(threads);
   return {.name = cell_name(of, backend, threads),
           .case_name = of.name(),
           .backend = std::string(backend),
           .threads = threads,
           .version = {},
           .precision = of.precision,
-          .flops = of.flops,
-          .bytes = of.bytes,
-          .written_bytes = of.written_bytes,
+          .flops = there.flops,
+          .bytes = there.bytes,
+          .written_bytes = there.written_bytes,
           .largest_share = of.largest_share && threads > 1 ? of.largest_share(threads) : 0,
-          .twin_of = {}};
+          .twin_of = {},
+          .traffic = of.traffic,
+          .weak_of = of.weak_of,
+          .weak_rule = of.rule,
+          .weak_size = of.weak_of.empty() ? std::string() : there.size};
+}
+
+// The ceilings that bound the selected cases.
+std::vector<const Case*> ceilings_of(const std::vector<const Case*>& selected) {
+  std::set<std::string_view> traffic;
+  for (const Case* one : selected) traffic.insert(one->traffic);
+  std::vector<const Case*> ceilings;
+  for (const Case& one : cases()) {
+    if (one.kernel == ceiling_kernel && (one.variant != "traffic" || traffic.contains(one.name()))) {
+      ceilings.push_back(&one);
+    }
+  }
+  return ceilings;
 }
 
 struct PresentPeer {
@@ -154,6 +184,8 @@ std::vector<PresentPeer> present_peers(const Selection& selection, Children& chi
 
 }  // namespace
 
+double part_of_sample(const Cell& cell) { return cell.case_name.starts_with("ceiling/") ? 0.2 : 1; }
+
 ordered_json to_json(const Cell& cell) {
   ordered_json json = {{"cell", cell.name},           {"case", cell.case_name},
                        {"backend", cell.backend},     {"threads", cell.threads},
@@ -161,7 +193,13 @@ ordered_json to_json(const Cell& cell) {
                        {"precision", cell.precision}, {"flops", cell.flops},
                        {"bytes", cell.bytes},         {"written_bytes", cell.written_bytes}};
   if (cell.largest_share > 0) json["largest_share"] = cell.largest_share;
-  if (!cell.twin_of.empty()) json["twin_of"] = cell.twin_of;
+  for (const auto& [member, text] : {std::pair("twin_of", &cell.twin_of),
+                                     {"traffic", &cell.traffic},
+                                     {"weak_of", &cell.weak_of},
+                                     {"weak_rule", &cell.weak_rule},
+                                     {"weak_size", &cell.weak_size}}) {
+    if (!text->empty()) json[member] = *text;
+  }
   if (cell.against) json["against"] = true;
   return json;
 }
@@ -179,7 +217,11 @@ Cell cell_from_json(const json& json) {
           .written_bytes = json.value("written_bytes", 0.0),
           .largest_share = json.value("largest_share", 0.0),
           .twin_of = json.value("twin_of", ""),
-          .against = json.value("against", false)};
+          .against = json.value("against", false),
+          .traffic = json.value("traffic", ""),
+          .weak_of = json.value("weak_of", ""),
+          .weak_rule = json.value("weak_rule", ""),
+          .weak_size = json.value("weak_size", "")};
 }
 
 int most_useful_threads(const Machine& machine, bool smt) {
@@ -240,11 +282,14 @@ std::vector<Cell> plan_cells(const Selection& selection, Children& children, Pro
 
   std::vector<Cell> cells;
   for (const Case* one : selected) {
-    cells.push_back(make_cell(*one, Sequential::name, 1));
+    const bool weak = !one->weak_of.empty();
+    if (!weak) cells.push_back(make_cell(*one, Sequential::name, 1));
     for (const std::string& backend : backend_names()) {
       const bool wanted = selection.backends.empty() || contains(selection.backends, backend);
       if (backend == Sequential::name || !wanted || !runs_on(*one, backend)) continue;
-      for (const int threads : selection.threads) cells.push_back(make_cell(*one, backend, threads));
+      for (const int threads : selection.threads) {
+        if (!weak || threads > 1) cells.push_back(make_cell(*one, backend, threads));
+      }
     }
     for (const PresentPeer& peer : peers) {
       if (!contains(peer.cases, one->name())) continue;
@@ -264,10 +309,9 @@ std::vector<Cell> plan_cells(const Selection& selection, Children& children, Pro
   cells.insert(cells.end(), again.begin(), again.end());
   std::vector<int> ceiling_threads = selection.threads;
   if (ceiling_threads.front() != 1) ceiling_threads.insert(ceiling_threads.begin(), 1);
-  for (const Case& one : cases()) {
-    if (one.kernel != ceiling_kernel) continue;
+  for (const Case* one : ceilings_of(selected)) {
     for (const int threads : ceiling_threads) {
-      cells.push_back(make_cell(one, threads == 1 ? Sequential::name : Threads::name, threads));
+      cells.push_back(make_cell(*one, threads == 1 ? Sequential::name : Threads::name, threads));
     }
   }
   return cells;

@@ -35,9 +35,17 @@ struct Cell {
   double largest_share = 0;  // of the work, for the busiest thread of an uneven division; 0: it is even
   std::string twin_of;       // the cell that this one repeats in another process; empty: it is no twin
   bool against = false;      // measured in the other build
+  std::string traffic;       // the ceiling that moves as many bytes; empty: none is measured
+  // Of weak scaling: the case that it grows from, how, and how large it is here.
+  std::string weak_of;
+  std::string weak_rule;
+  std::string weak_size;
 };
 
 inline bool is_ceiling(const Cell& cell) { return cell.case_name.starts_with("ceiling/"); }
+
+// The part of a usual sample's time that one of this cell is to take: ceilings are many, and steady.
+double part_of_sample(const Cell& cell);
 
 nlohmann::ordered_json to_json(const Cell& cell);
 Cell cell_from_json(const nlohmann::json& json);

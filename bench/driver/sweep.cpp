@@ -142,7 +142,8 @@ void Sweep::drop(State& cell, const char* kind, const std::string& reason) {
 bool Sweep::same_bits_as_others(State& cell) {
   if (cell.cell.peer || cell.bits.empty() || is_ceiling(cell.cell)) return true;
   const std::string build = cell.cell.against ? "/against" : "";
-  const auto [first, inserted] = bits_.try_emplace(cell.cell.case_name + build, cell.bits);
+  // With the work of weak scaling, so that each thread count's has bits of its own.
+  const auto [first, inserted] = bits_.try_emplace(cell.cell.case_name + cell.cell.weak_size + build, cell.bits);
   if (first->second == cell.bits) return true;
   drop(cell, "failed",
        fmt::format("its output has the bits {}, expected {} as on the backends before it", cell.bits, first->second));
@@ -181,7 +182,7 @@ bool Sweep::prepare(State& cell) {
       return answer["ok"].get<bool>() && cell.cell.threads > 1 && number_or(answer, "threads_used", 0) == 1;
     };
     for (int attempt = 1; attempt == 1 || (attempt <= most_preparations && alone()); ++attempt) {
-      answer = ask_to_prepare(cell, target_ns);
+      answer = ask_to_prepare(cell, target_ns * part_of_sample(cell.cell));
     }
   } catch (const ChildError& error) {
     drop(cell, "failed", error.what());

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,11 @@ struct Cell {
   std::string version{};
   std::string precision{};
   std::string twin_of{};  // the cell that this one repeats, to show the noise
+  std::string traffic{};  // the ceiling that moves as many bytes as the case must
+  // Of weak scaling: the case that this cell's work grows from, how, and how large it is here.
+  std::string weak_of{};
+  std::string weak_rule{};
+  std::string weak_size{};
   int threads = 1;
   bool peer = false;
   double flops = 0;
@@ -54,7 +61,7 @@ Ratio compare(const Cell& numerator, const Cell& denominator);
 
 // What holds a point: a ceiling of the hardware, the share of the thread that has most to do, or what it costs to get
 // threads going.
-enum class Bound { unknown, compute, memory, imbalance, overhead };
+enum class Bound { unknown, compute, cache, memory, imbalance, overhead };
 
 struct Point {
   const Cell* cell = nullptr;
@@ -64,11 +71,16 @@ struct Point {
   Interval ci{};
   std::optional<Ratio> speedup{};  // none: the sequential version wasn't measured in the same rounds
   std::optional<double> self_speedup{};
-  std::optional<double> percent_of_roof{};
+  std::optional<double> roof_ns{};  // the least time that what bounds it allows
   Bound bound = Bound::unknown;
+  int level = 0;         // of the cache that bounds it
   double deviation = 0;  // standard deviation over mean
   Outliers outliers{};
   std::vector<std::string> warnings{};
+
+  std::optional<double> percent_of_roof() const {
+    return roof_ns ? std::optional(100 * *roof_ns / median_ns) : std::nullopt;
+  }
 };
 
 struct Curve {
@@ -94,43 +106,78 @@ struct Peer {
   std::optional<Ratio> ratio{};  // our best time at that thread count over the peer's: above 1, the peer is faster
 };
 
-struct Ceiling {
-  std::optional<double> fma_f32{};
-  std::optional<double> fma_f64{};
+// Work that grows with the threads: each point has about as many times the work of the first.
+struct WeakPoint {
+  Point point{};
+  std::string size{};
+  std::optional<Ratio> scaled{};  // rate of work over the sequential version's at the first size
+};
+
+struct WeakCurve {
+  std::string backend{};
+  std::string rule{};
+  std::vector<WeakPoint> points{};  // by rising thread count
+};
+
+// Bytes a second.
+struct StreamRates {
   std::optional<double> load{};
   std::optional<double> copy{};
   std::optional<double> triad{};
 };
 
-// The bandwidth that a case's traffic is held against: that of the stream with the nearest share of writes.
+struct Ceiling {
+  std::optional<double> fma_f32{};
+  std::optional<double> fma_f64{};
+  StreamRates memory{};
+  std::map<int, StreamRates> caches{};  // by level
+};
+
+// What a case's traffic is held against: the same buffers, copied; else the stream with the nearest share of writes.
 struct Bandwidth {
-  const char* of = "triad";
+  std::string of = "triad bandwidth";
   std::optional<double> bytes_per_s{};
 };
 
 struct Cache {
+  int level = 0;
   double bytes = 0;
   int sharing_cores = 0;
 };
 
 // What the run says of the machine.
 struct Setting {
-  int cores = 1;      // physical cores that the process may run on
-  int available = 1;  // the same, capped by the quota
-  std::optional<Cache> last_cache{};
+  int cores = 1;                // physical cores that the process may run on
+  int available = 1;            // the same, capped by the quota
+  std::vector<Cache> caches{};  // by rising level
   std::map<int, Ceiling> ceilings{};
+  std::map<std::string, std::map<int, double>> traffic{};  // bytes a second of each traffic ceiling, by thread count
   std::optional<double> noise_floor{};
 
   double noise() const { return noise_floor.value_or(0); }
+
+  // The first level that holds so many bytes, divided among so many threads (neighbours are filled first); 0: none.
+  int level_of(double bytes, int threads) const;
+};
+
+// Where among the sizes of one kernel parallel work begins to pay, for the verdict on each of them.
+struct Crossing {
+  std::string size{};  // from which on it surely does; empty: at none of them
+  double sequential_ns = 0;
+  std::string not_at{};  // the largest size at which it surely doesn't
+  double not_at_ns = 0;
+  int sizes = 0;         // measured
+  bool at_each = false;  // of them it pays
 };
 
 struct CaseStudy {
-  std::string name{}, kernel{}, variant{}, size{}, precision{};
+  std::string name{}, kernel{}, variant{}, size{}, precision{}, traffic{};
   double flops = 0;
   double bytes = 0;
   std::optional<double> written_bytes{};
-  std::optional<Point> sequential{};
+  std::unique_ptr<Point> sequential{};  // stays where it is when the study is moved, as `best` may point to it
   std::vector<Curve> curves{};
+  std::vector<WeakCurve> weak{};
   std::optional<Choice> best{};
   std::vector<Choice> tied{};
   std::vector<Choice> slower{};  // each other model's best point, fastest first
@@ -140,9 +187,23 @@ struct CaseStudy {
   const Peer* fastest_peer = nullptr;
   int rejected = 0;
   std::vector<const Cell*> failed{};
+  std::optional<Crossing> crossing{};
 
   int largest_count() const;
-  Bandwidth bandwidth(const Ceiling& ceiling) const;
+  Bandwidth bandwidth(const Setting& setting, int threads) const;
+};
+
+// The sizes of one kernel and variant, from the shortest call to the longest.
+struct Crossover {
+  struct Size {
+    const CaseStudy* study = nullptr;
+    std::optional<Ratio> best{};  // of the fastest point on two threads or more
+    std::optional<bool> pays{};   // none: the intervals don't tell
+  };
+  std::string kernel{}, variant{};
+  std::vector<Size> sizes{};
+  const Size* smallest_paying = nullptr;  // from which on each pays
+  const Size* largest_not_paying = nullptr;
 };
 
 // From here on a ceiling is what holds the case: what is left is edges and start-up.
@@ -151,8 +212,15 @@ inline constexpr double near_roof_percent = 80;
 // Below this a call is too short for a fork-join, which costs some microseconds on every model.
 inline constexpr double too_short_ns = 50e3;
 
-// Makes the study of the cells of one case.
+// Cases of a few microseconds stand under this kernel's name, with their own in front of the variant.
+inline constexpr const char* tiny_kernel = "tiny";
+
+// Makes the study of the cells of one case, with those of its weak scaling.
 CaseStudy study_of(const std::string& name, const std::vector<const Cell*>& cells, const Setting& setting);
+
+// Of the kernels with two sizes and more. Tells each study of them where parallel work pays. The studies must stay
+// where they are.
+std::vector<Crossover> find_crossovers(std::span<CaseStudy> studies, const Setting& setting);
 
 // One sentence that an expert would sign, with its evidence.
 std::string verdict(const CaseStudy& study, const Setting& setting);

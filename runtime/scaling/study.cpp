@@ -67,36 +67,36 @@ Point point_of(const Cell& cell) {
   return point;
 }
 
-// Ceilings bound a call from below: the time that its arithmetic takes at the peak, and its compulsory traffic at the
-// bandwidth of the most similar stream. The roof is whichever takes longer.
+// With more operations to a byte than this no machine waits for its memory.
+constexpr double far_above_the_ridge = 100;
+
+// Ceilings bound a call from below: the time that its arithmetic takes at the peak, and what its compulsory traffic
+// takes. The roof is whichever takes longer.
 void set_roof(Point& point, const CaseStudy& study, const Setting& setting) {
   const auto found = setting.ceilings.find(point.threads);
   if (found == setting.ceilings.end()) return;
   const Ceiling& ceiling = found->second;
 
-  // 8-bit and 16-bit arithmetic has no measured peak.
+  // Integer arithmetic has no measured peak.
   const bool has_peak = study.precision == "f32" || study.precision == "f64";
   const std::optional<double>& measured_peak = study.precision == "f64" ? ceiling.fma_f64 : ceiling.fma_f32;
   const double peak = has_peak ? measured_peak.value_or(0) : 0;
-  // A working set that fits in the last caches of the cores in use (neighbours are filled first) doesn't stream from
-  // memory.
-  bool streams = false;
-  if (setting.last_cache && study.bytes > 0) {
-    const int sharing = std::max(1, setting.last_cache->sharing_cores);
-    streams = study.bytes > setting.last_cache->bytes * std::ceil(static_cast<double>(point.threads) / sharing);
-  }
-  // Within the caches only the peak is left, and it bounds what works in registers, as matrix products do; a filter
-  // is held by cache bandwidth, which isn't measured.
-  if (!streams && study.kernel != "matmul") return;
-  const std::optional<double> bandwidth = study.bandwidth(ceiling).bytes_per_s;
-  if (streams && !bandwidth) return;
   if (has_peak && study.flops > 0 && peak <= 0) return;
 
+  const int level = study.bytes > 0 ? setting.level_of(study.bytes, point.threads) : 0;
+  const std::optional<double> bandwidth = study.bandwidth(setting, point.threads).bytes_per_s;
+  if (study.bytes > 0 && !bandwidth) {
+    // Older runs have no bandwidth of caches. Arithmetic alone bounds what works in registers, as matrix products do; a
+    // filter may as well be held by a cache.
+    const bool in_registers = study.kernel == "matmul" && level > 0;
+    if (!in_registers && study.flops < far_above_the_ridge * study.bytes) return;
+  }
   const double compute_s = peak > 0 ? study.flops / peak : 0;
-  const double memory_s = streams ? study.bytes / *bandwidth : 0;
-  if (compute_s <= 0 && memory_s <= 0) return;
-  point.bound = compute_s >= memory_s ? Bound::compute : Bound::memory;
-  point.percent_of_roof = 100 * std::max(compute_s, memory_s) * 1e9 / point.median_ns;
+  const double traffic_s = bandwidth && study.bytes > 0 ? study.bytes / *bandwidth : 0;
+  if (compute_s <= 0 && traffic_s <= 0) return;
+  point.bound = compute_s >= traffic_s ? Bound::compute : level > 0 ? Bound::cache : Bound::memory;
+  if (point.bound == Bound::cache) point.level = level;
+  point.roof_ns = std::max(compute_s, traffic_s) * 1e9;
 }
 
 // What holds a parallel point that no ceiling does. Needs its speedup.
@@ -107,15 +107,15 @@ void set_parallel_bound(Point& point, const CaseStudy& study, const Setting& set
   if (point.cell->largest_share && *point.cell->largest_share * point.threads > uneven) {
     const double cap = 1 / *point.cell->largest_share;
     if (point.speedup->value > near_cap * cap &&
-        (point.bound == Bound::unknown || !(point.percent_of_roof >= near_roof_percent))) {
+        (point.bound == Bound::unknown || !(point.percent_of_roof() >= near_roof_percent))) {
       point.bound = Bound::imbalance;
-      point.percent_of_roof = 100 * point.speedup->value / cap;
+      point.roof_ns = study.sequential->median_ns / cap;
       return;
     }
   }
   if (study.sequential->median_ns < too_short_ns && point.speedup->below_one(setting.noise())) {
     point.bound = Bound::overhead;
-    point.percent_of_roof.reset();
+    point.roof_ns.reset();
   }
 }
 
@@ -211,6 +211,90 @@ void race_peers(CaseStudy& study) {
   }
 }
 
+double work_of(const Cell& cell) { return cell.flops > 0 ? cell.flops : cell.bytes; }
+
+// Begins with the backend's own one thread at the size that all grow from.
+void add_weak_scaling(CaseStudy& study, const std::vector<const Cell*>& cells) {
+  std::map<std::string, std::map<int, const Cell*>> backends;
+  for (const Cell* cell : cells) {
+    if (cell->measured() && !cell->weak_of.empty()) backends[cell->backend][cell->threads] = cell;
+  }
+  for (auto& [backend, points] : backends) {
+    WeakCurve& curve = study.weak.emplace_back();
+    curve.backend = backend;
+    curve.rule = points.begin()->second->weak_rule;
+    for (const Curve& strong : study.curves) {
+      const Point* first = strong.backend == backend ? strong.at(1) : nullptr;
+      if (first != nullptr) points.emplace(1, first->cell);
+    }
+    for (const auto& [threads, cell] : points) {
+      WeakPoint& added = curve.points.emplace_back();
+      added.point = point_of(*cell);
+      added.size = cell->weak_size.empty() ? study.size : cell->weak_size;
+      if (!study.sequential) continue;
+      const Cell& base = *study.sequential->cell;
+      const double growth = work_of(*cell) / work_of(base);
+      const Ratio faster = compare(base, *cell);
+      if (faster.rounds == 0 || !std::isfinite(growth)) continue;
+      added.scaled = Ratio{.rounds = faster.rounds,
+                           .value = growth * faster.value,
+                           .ci = {growth * faster.ci.low, growth * faster.ci.high}};
+    }
+  }
+}
+
+Crossover::Size size_of(const CaseStudy& study, const Setting& setting) {
+  Crossover::Size size{.study = &study};
+  bool all_slower = true;
+  for (const Curve& curve : study.curves) {
+    for (const Point& point : curve.points) {
+      if (point.threads < 2 || !point.speedup) continue;
+      if (!size.best || point.speedup->value > size.best->value) size.best = point.speedup;
+      all_slower = all_slower && point.speedup->below_one(setting.noise());
+    }
+  }
+  if (!size.best || size.best->rounds < fewest_for_95_percent) return size;
+  if (size.best->above_one(setting.noise())) {
+    size.pays = true;
+  } else if (all_slower) {
+    size.pays = false;
+  }
+  return size;
+}
+
+// Of the cases of one kernel, by rising time.
+Crossover crossover_of(const std::vector<CaseStudy*>& members, const Setting& setting) {
+  Crossover crossover;
+  for (const CaseStudy* member : members) {
+    crossover.sizes.push_back(size_of(*member, setting));
+    if (!crossover.kernel.empty() && member->kernel == tiny_kernel) continue;
+    crossover.kernel = member->kernel;
+    crossover.variant = member->variant;
+  }
+  bool all_pay = true;
+  for (auto size = crossover.sizes.rbegin(); size != crossover.sizes.rend(); ++size) {
+    all_pay = all_pay && size->pays == true;
+    if (all_pay) crossover.smallest_paying = &*size;
+    if (size->pays == false && crossover.largest_not_paying == nullptr) crossover.largest_not_paying = &*size;
+  }
+  Crossing crossing{.sizes = static_cast<int>(members.size()), .at_each = all_pay};
+  if (const auto* from = crossover.smallest_paying; from != nullptr) {
+    crossing.size = from->study->size;
+    crossing.sequential_ns = from->study->sequential->median_ns;
+  }
+  if (const auto* not_at = crossover.largest_not_paying; not_at != nullptr) {
+    crossing.not_at = not_at->study->size;
+    crossing.not_at_ns = not_at->study->sequential->median_ns;
+  }
+  // Nothing to say where one size pays, or doesn't, and the others don't tell.
+  const bool known = std::all_of(crossover.sizes.begin(), crossover.sizes.end(),
+                                 [](const Crossover::Size& size) { return size.pays == false; });
+  if (crossover.smallest_paying != nullptr || known) {
+    for (CaseStudy* member : members) member->crossing = crossing;
+  }
+  return crossover;
+}
+
 }  // namespace
 
 std::vector<double> Cell::samples() const {
@@ -231,12 +315,34 @@ int CaseStudy::largest_count() const {
   return largest;
 }
 
-Bandwidth CaseStudy::bandwidth(const Ceiling& ceiling) const {
+Bandwidth CaseStudy::bandwidth(const Setting& setting, int threads) const {
+  if (const auto same = setting.traffic.find(traffic); same != setting.traffic.end()) {
+    if (const auto there = same->second.find(threads); there != same->second.end()) {
+      return {"bandwidth of the same buffers", there->second};
+    }
+  }
+  const auto ceiling = setting.ceilings.find(threads);
+  if (ceiling == setting.ceilings.end()) return {};
+  StreamRates rates = ceiling->second.memory;
+  const int level = setting.level_of(bytes, threads);
+  if (level > 0) {
+    const auto of_level = ceiling->second.caches.find(level);
+    if (of_level == ceiling->second.caches.end()) return {};
+    rates = of_level->second;
+  }
   // A load writes nothing, a triad a third of its traffic, a copy a half. Runs of older versions don't say.
   const double written = written_bytes && bytes > 0 ? *written_bytes / bytes : 1.0 / 3;
-  if (written < 1.0 / 6 && ceiling.load) return {"load", ceiling.load};
-  if (written > 5.0 / 12 && ceiling.copy) return {"copy", ceiling.copy};
-  return {"triad", ceiling.triad};
+  if (written < 1.0 / 6 && rates.load) return {"load bandwidth", rates.load};
+  if (written > 5.0 / 12 && rates.copy) return {"copy bandwidth", rates.copy};
+  return {"triad bandwidth", rates.triad};
+}
+
+int Setting::level_of(double bytes, int threads) const {
+  for (const Cache& cache : caches) {
+    const double instances = std::ceil(static_cast<double>(threads) / std::max(1, cache.sharing_cores));
+    if (bytes <= cache.bytes * instances) return cache.level;
+  }
+  return 0;
 }
 
 Ratio compare(const Cell& numerator, const Cell& denominator) {
@@ -259,19 +365,21 @@ CaseStudy study_of(const std::string& name, const std::vector<const Cell*>& cell
   std::map<std::string, std::map<int, const Cell*>> backends;
   std::vector<std::string> order;
   for (const Cell* cell : cells) {
+    study.rejected += cell->rejected;
+    if (cell->failure) study.failed.push_back(cell);
+    if (!cell->weak_of.empty()) continue;  // its work is another
     if (cell->flops > 0) study.flops = cell->flops;
     if (cell->bytes > 0) study.bytes = cell->bytes;
     if (cell->written_bytes) study.written_bytes = cell->written_bytes;
     if (!cell->precision.empty()) study.precision = cell->precision;
-    study.rejected += cell->rejected;
-    if (cell->failure) study.failed.push_back(cell);
+    if (!cell->traffic.empty()) study.traffic = cell->traffic;
   }
   for (const Cell* cell : cells) {
-    if (!cell->measured()) continue;
+    if (!cell->measured() || !cell->weak_of.empty()) continue;
     if (cell->peer) {
       study.peers.push_back({.point = point_of(*cell)});
     } else if (cell->backend == "sequential") {
-      study.sequential = point_of(*cell);
+      study.sequential = std::make_unique<Point>(point_of(*cell));
     } else {
       if (!backends.contains(cell->backend)) order.push_back(cell->backend);
       backends[cell->backend][cell->threads] = cell;
@@ -312,7 +420,33 @@ CaseStudy study_of(const std::string& name, const std::vector<const Cell*>& cell
   for (Curve& curve : study.curves) find_enough(curve, setting);
   choose_best(study, setting);
   race_peers(study);
+  add_weak_scaling(study, cells);
   return study;
+}
+
+std::vector<Crossover> find_crossovers(std::span<CaseStudy> studies, const Setting& setting) {
+  // A tiny case's variant begins with its kernel's name.
+  const auto family = [](const CaseStudy& study) {
+    return study.kernel == tiny_kernel ? study.variant : study.kernel + "_" + study.variant;
+  };
+  std::vector<std::string> order;
+  std::map<std::string, std::vector<CaseStudy*>> families;
+  for (CaseStudy& study : studies) {
+    if (!study.sequential || study.largest_count() < 2) continue;
+    std::vector<CaseStudy*>& members = families[family(study)];
+    if (members.empty()) order.push_back(family(study));
+    members.push_back(&study);
+  }
+  std::vector<Crossover> crossovers;
+  for (const std::string& name : order) {
+    std::vector<CaseStudy*>& members = families[name];
+    if (members.size() < 2) continue;
+    std::stable_sort(members.begin(), members.end(), [](const CaseStudy* a, const CaseStudy* b) {
+      return a->sequential->median_ns < b->sequential->median_ns;
+    });
+    crossovers.push_back(crossover_of(members, setting));
+  }
+  return crossovers;
 }
 
 }  // namespace speedwell::scaling

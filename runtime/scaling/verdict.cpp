@@ -32,6 +32,14 @@ std::string percent(Interval shares) { return range({100 * shares.low, 100 * sha
 
 std::string speedup_of(const Point& point) { return times(point.speedup->value, point.speedup->ci); }
 
+// Of the samples that the verdict is about.
+double largest_deviation(const CaseStudy& study) {
+  double largest = study.sequential ? study.sequential->deviation : 0;
+  largest = std::max(largest, study.best->point->deviation);
+  for (const Choice& choice : study.tied) largest = std::max(largest, choice.point->deviation);
+  return largest;
+}
+
 std::string join(const std::vector<std::string>& clauses) {
   std::string text;
   for (const std::string& clause : clauses) {
@@ -42,9 +50,9 @@ std::string join(const std::vector<std::string>& clauses) {
 
 // The measured rate of the ceiling that bounds the case.
 std::optional<double> ceiling_of(const CaseStudy& study, const Setting& setting, Bound bound, int threads) {
+  if (bound != Bound::compute) return study.bandwidth(setting, threads).bytes_per_s;
   const auto found = setting.ceilings.find(threads);
   if (found == setting.ceilings.end()) return std::nullopt;
-  if (bound == Bound::memory) return study.bandwidth(found->second).bytes_per_s;
   return study.precision == "f64" ? found->second.fma_f64 : found->second.fma_f32;
 }
 
@@ -53,35 +61,45 @@ std::string growth_words(const CaseStudy& study, const Setting& setting, const P
   const std::optional<double> one = ceiling_of(study, setting, point.bound, 1);
   const std::optional<double> here = ceiling_of(study, setting, point.bound, point.threads);
   if (point.threads < 2 || !one || !here || *here / *one >= good_efficiency * point.threads) return {};
+  if (*here <= *one) return fmt::format(", which itself doesn't grow from 1 to {}", cores(point.threads, setting));
   return fmt::format(", which itself grows only {}× from 1 to {}", number(*here / *one), cores(point.threads, setting));
+}
+
+// "92 % of the measured triad bandwidth"
+std::string part_of_ceiling(const CaseStudy& study, const Setting& setting, const Point& point) {
+  return fmt::format(
+      "{:.0f} % of the measured {}", *point.percent_of_roof(),
+      point.bound == Bound::compute ? std::string("FMA peak") : study.bandwidth(setting, point.threads).of);
 }
 
 // "memory-bound at 92 % of the measured triad bandwidth"; empty: no ceiling is near.
 std::string roof_clause(const CaseStudy& study, const Setting& setting, const Point& point) {
-  if (!point.percent_of_roof || *point.percent_of_roof < near_roof_percent) return {};
+  if (!(point.percent_of_roof() >= near_roof_percent)) return {};
   if (point.bound == Bound::imbalance) {
     const double share = *point.cell->largest_share;
     return fmt::format(
         "held by imbalance: the busiest of {} equal shares has {:.0f} % of the work, which caps the speedup at {}×",
         point.threads, 100 * share, number(1 / share));
   }
-  const bool memory = point.bound == Bound::memory;
-  const auto ceiling = setting.ceilings.find(point.threads);
-  const std::string stream = ceiling == setting.ceilings.end() ? "triad" : study.bandwidth(ceiling->second).of;
-  return fmt::format("{}-bound at {:.0f} % of the measured {}{}", memory ? "memory" : "compute", *point.percent_of_roof,
-                     memory ? stream + " bandwidth" : "FMA peak", growth_words(study, setting, point));
+  const std::string held = point.bound == Bound::compute  ? "compute"
+                           : point.bound == Bound::memory ? "memory"
+                                                          : fmt::format("L{}", point.level);
+  std::string text = fmt::format("{}-bound at {}", held, part_of_ceiling(study, setting, point));
+  // A roof that is broken through is none.
+  constexpr double broken = 105;
+  if (*point.percent_of_roof() <= broken) return text + growth_words(study, setting, point);
+  const bool unstable = largest_deviation(study) >= unstable_deviation;
+  return text + (unstable ? ", which the unstable times may explain" : ", which was thus measured too low");
 }
 
 // "uses 79 % of the measured copy bandwidth, which itself grows only 1.08× from 1 to 2 cores": not near enough to be
 // called the reason, but most of it, where more cores don't have more of it. Empty: it isn't so.
 std::string nearest_clause(const CaseStudy& study, const Setting& setting, const Point& point) {
   constexpr double most_of_it = 60;
-  if (point.bound != Bound::memory || point.threads < 2) return {};
-  if (*point.percent_of_roof < most_of_it || *point.percent_of_roof >= near_roof_percent) return {};
+  if ((point.bound != Bound::memory && point.bound != Bound::cache) || point.threads < 2) return {};
+  if (*point.percent_of_roof() < most_of_it || *point.percent_of_roof() >= near_roof_percent) return {};
   const std::string growth = growth_words(study, setting, point);
-  if (growth.empty()) return {};
-  return fmt::format("uses {:.0f} % of the measured {} bandwidth{}", *point.percent_of_roof,
-                     study.bandwidth(setting.ceilings.at(point.threads)).of, growth);
+  return growth.empty() ? std::string() : "uses " + part_of_ceiling(study, setting, point) + growth;
 }
 
 // What the fitted law, or Karp-Flatt for want of one, says of a curve that loses speed on its way.
@@ -135,15 +153,26 @@ std::string next_clause(const CaseStudy& study, const Setting& setting) {
   const std::string place = next.point->threads == study.best->point->threads
                                 ? model_of(next)
                                 : fmt::format("{} on {}", model_of(next), cores(next.point->threads, setting));
-  return fmt::format("next is {}, {}× slower ({})", place, number(next.behind->value), range(next.behind->ci));
+  // A few hundredths are better read as percent.
+  constexpr double little = 1.1;
+  const Ratio& behind = *next.behind;
+  if (behind.value < little) {
+    return fmt::format("next is {}, {:.1f} % slower ({:.1f}–{:.1f} %)", place, 100 * (behind.value - 1),
+                       100 * (behind.ci.low - 1), 100 * (behind.ci.high - 1));
+  }
+  return fmt::format("next is {}, {}× slower ({})", place, number(behind.value), range(behind.ci));
 }
 
 // For a model that loses next to nothing on its way.
-std::string efficiency_clause(const Point& point, const Setting& setting) {
+std::string efficiency_clause(const CaseStudy& study, const Point& point, const Setting& setting) {
   const double efficiency = point.speedup->value / point.threads;
-  if (point.speedup->ci.low > point.threads * (1 + setting.noise())) return "superlinear, most likely a cache effect";
-  if (efficiency >= 1) return "no core's work is lost";
-  return efficiency >= good_efficiency ? fmt::format("{:.0f} % efficient", 100 * efficiency) : std::string();
+  if (point.speedup->ci.low > point.threads * (1 + setting.noise())) {
+    return largest_deviation(study) >= unstable_deviation ? "superlinear, which the unstable times may explain"
+                                                          : "superlinear, most likely a cache effect";
+  }
+  if (efficiency < good_efficiency) return {};
+  const Interval ci{point.speedup->ci.low / point.threads, point.speedup->ci.high / point.threads};
+  return fmt::format("{:.0f} % efficient ({})", 100 * efficiency, percent(ci));
 }
 
 // The fastest model goes on gaining up to the last count that was measured.
@@ -158,10 +187,11 @@ std::string gaining_clause(const CaseStudy& study, const Setting& setting) {
     if (elsewhere(choice)) text += fmt::format(" ({} on {})", model_of(choice), choice.point->threads);
   }
   const std::string roof = roof_clause(study, setting, last);
-  std::string why = roof.empty() ? law_clause(curve, last) : (last.bound == Bound::imbalance ? "" : "still ") + roof;
-  if (why.empty()) why = efficiency_clause(last, setting);
-  return join({text, next_clause(study, setting), nearest_clause(study, setting, last), why,
-               limit_clause(study.largest_count(), setting)});
+  std::string why =
+      roof.empty() ? nearest_clause(study, setting, last) : (last.bound == Bound::imbalance ? "" : "still ") + roof;
+  if (why.empty()) why = law_clause(curve, last);
+  if (why.empty()) why = efficiency_clause(study, last, setting);
+  return join({text, next_clause(study, setting), why, limit_clause(study.largest_count(), setting)});
 }
 
 // The fastest model gains no more from some count on.
@@ -178,7 +208,11 @@ std::string stopping_clause(const CaseStudy& study, const Setting& setting) {
   if (!study.tied.empty() && !together) text += "; " + curve.backend;
   if (study.tied.empty() ? !study.slower.empty() : together) text += " and";
   // Where the intervals are too wide to exclude a gain, the verdict says just that.
-  if (curve.flat_beyond) {
+  const bool from_start = there.threads == 1 && study.best->point->threads > 1;
+  if (from_start) {
+    text += fmt::format(" {} {} sequential on {}, no sure gain over its own 1 core", many ? "reach" : "reaches",
+                        speedup_of(*study.best->point), cores(study.best->point->threads, setting));
+  } else if (curve.flat_beyond) {
     text += fmt::format(" {} paying after {} of {} cores at {} sequential", many ? "stop" : "stops", there.threads,
                         last.threads, speedup_of(there));
   } else {
@@ -188,8 +222,11 @@ std::string stopping_clause(const CaseStudy& study, const Setting& setting) {
   if (last.speedup && compare(*last.cell, *study.best->point->cell).above_one(setting.noise())) {
     text += fmt::format(", falling to {}× on {}", number(last.speedup->value), last.threads);
   }
-  const std::string roof = roof_clause(study, setting, there);
-  const std::string law = law_clause(curve, there);
+  // What holds it where it stops; from one core on, where it was to gain.
+  const Point& held = from_start ? *study.best->point : there;
+  std::string roof = roof_clause(study, setting, held);
+  if (roof.empty()) roof = nearest_clause(study, setting, held);
+  const std::string law = law_clause(curve, held);
   if (!roof.empty()) {
     text += ": " + roof;
   } else if (!law.empty()) {
@@ -228,13 +265,50 @@ std::string one_core_clause(const CaseStudy& study, const Setting& setting) {
     why = fmt::format("held by overhead: the call takes {}, too short for a fork-join, which adds {} to its share",
                       duration(sequential.median_ns),
                       duration(std::max(0.0, point->median_ns - sequential.median_ns / point->threads)));
-  } else if (sequential.bound == Bound::memory && !roof.empty()) {
+  } else if ((sequential.bound == Bound::memory || sequential.bound == Bound::cache) && !roof.empty()) {
     why = "one core is already " + roof;
   }
   return join({fmt::format("stays on one core: no model beats sequential{} (best: {} on {} at {}×, {})",
                            slower ? "" : " beyond the noise", curve->backend, cores(point->threads, setting),
                            number(point->speedup->value), range(point->speedup->ci)),
                why});
+}
+
+// "with the work growing too, 16 cores keep 93 % efficiency (92–94 %)", where that tells more than the fixed size does.
+std::string weak_clause(const CaseStudy& study, const Setting& setting) {
+  constexpr double worth_saying = 0.05;
+  const Curve* const strong = study.best->curve;
+  if (strong == nullptr) return {};
+  for (const WeakCurve& curve : study.weak) {
+    if (curve.backend != strong->backend) continue;
+    const WeakPoint& last = curve.points.back();
+    const int threads = last.point.threads;
+    const Point* const fixed = strong->at(threads);
+    if (threads < 2 || threads > setting.cores || fixed == nullptr || !fixed->speedup || !last.scaled) continue;
+    if (last.scaled->rounds < fewest_for_95_percent) continue;
+    const Interval grown{last.scaled->ci.low / threads, last.scaled->ci.high / threads};
+    const bool better = grown.low > fixed->speedup->ci.high / threads + worth_saying;
+    const bool worse = grown.high < fixed->speedup->ci.low / threads - worth_saying;
+    if (!better && !worse) continue;
+    return fmt::format("with the work growing too ({}), {} keep {}{:.0f} % efficiency ({})", curve.rule,
+                       cores(threads, setting), worse ? "only " : "", 100 * last.scaled->value / threads,
+                       percent(grown));
+  }
+  return {};
+}
+
+// "among the 4 sizes measured parallel pays from 128x128x128 on (43.0 µs sequential), not at 64x64x64 (8.10 µs)"
+std::string crossing_clause(const CaseStudy& study) {
+  if (!study.crossing) return {};
+  const Crossing& crossing = *study.crossing;
+  if (crossing.size.empty()) return fmt::format("parallel pays at none of the {} sizes measured", crossing.sizes);
+  const std::string from = fmt::format("from {} on ({} sequential)", crossing.size, duration(crossing.sequential_ns));
+  if (crossing.at_each) return fmt::format("parallel pays at each of the {} sizes measured, {}", crossing.sizes, from);
+  std::string text = fmt::format("among the {} sizes measured parallel pays {}", crossing.sizes, from);
+  if (!crossing.not_at.empty()) {
+    text += fmt::format(", not at {} ({})", crossing.not_at, duration(crossing.not_at_ns));
+  }
+  return text;
 }
 
 // Failed cells, grouped by model and reason, as the reader must know what the rest leaves out.
@@ -245,10 +319,11 @@ std::string failure_clause(const CaseStudy& study) {
   };
   std::vector<Group> groups;
   for (const Cell* cell : study.failed) {
+    const std::string model = cell->backend + (cell->weak_of.empty() ? "" : " with the work growing");
     const auto same = std::find_if(groups.begin(), groups.end(), [&](const Group& group) {
-      return group.model == cell->backend && group.reason == *cell->failure;
+      return group.model == model && group.reason == *cell->failure;
     });
-    Group& group = same != groups.end() ? *same : groups.emplace_back(Group{cell->backend, *cell->failure, {}});
+    Group& group = same != groups.end() ? *same : groups.emplace_back(Group{model, *cell->failure, {}});
     group.threads.push_back(std::to_string(cell->threads));
   }
   std::vector<std::string> texts;
@@ -259,9 +334,7 @@ std::string failure_clause(const CaseStudy& study) {
 }
 
 std::string unstable_clause(const CaseStudy& study) {
-  double largest = study.sequential ? study.sequential->deviation : 0;
-  largest = std::max(largest, study.best->point->deviation);
-  for (const Choice& choice : study.tied) largest = std::max(largest, choice.point->deviation);
+  const double largest = largest_deviation(study);
   if (largest < unstable_deviation) return {};
   return fmt::format("unstable (standard deviation up to {:.0f} %), so trust the intervals alone", 100 * largest);
 }
@@ -305,7 +378,8 @@ std::string clauses(const CaseStudy& study, const Setting& setting) {
   } else {
     main = stopping_clause(study, setting);
   }
-  return join({main, unstable_clause(study), peer_clause(study, setting), failures});
+  return join({main, weak_clause(study, setting), crossing_clause(study), unstable_clause(study),
+               peer_clause(study, setting), failures});
 }
 
 }  // namespace
