@@ -131,10 +131,8 @@ Setting setting_of(const Journal& journal, const Measured& measured) {
     if (!cell->twin_of.empty()) {
       const auto twin = measured.cells.find(cell->twin_of);
       if (twin == measured.cells.end() || !twin->second.measured()) continue;
-      const Ratio ratio = compare(*cell, twin->second);
-      if (ratio.rounds < 2) continue;
-      const double half = std::max(std::abs(ratio.ci.high - 1), std::abs(1 - ratio.ci.low));
-      setting.noise_floor = std::max(setting.noise(), half);
+      if (const auto noise = noise_between(*cell, twin->second))
+        setting.noise_floor = std::max(setting.noise(), *noise);
       continue;
     }
     if (!cell->case_name.starts_with("ceiling/")) continue;
