@@ -68,6 +68,7 @@ class Children {
 // Where the programs lie: beside this one, or in ../libexec/speedwell once installed.
 std::filesystem::path programs_folder();
 
-inline constexpr const char* own_program = "speedwell_bench";
+// The file in there that measures our own cases: this program itself, if it brings its cases.
+std::filesystem::path own_program();
 
 }  // namespace speedwell::bench
