@@ -12,6 +12,8 @@
 
 #include <speedwell/backend.hpp>
 
+#include "runtime/scaling/thread_axis.hpp"
+
 namespace speedwell::bench {
 
 // One allocated instance of a case: inputs that never change, and outputs.
@@ -107,8 +109,7 @@ bool runs_on(const Case& which, std::string_view backend);
 // The names of the backends of this build, without "automatic": "sequential", "threads", ...
 std::vector<std::string> backend_names();
 
-// The thread counts to measure up to `most`: each up to 8, then 12, 16, 24, 32, 48, ..., and `most` itself.
-std::vector<int> thread_axis(int most);
+using scaling::thread_axis;
 
 // kernel/variant/size/backend/threads
 std::string cell_name(const Case& which, std::string_view backend, int threads);

@@ -30,6 +30,13 @@ string(APPEND pc_libs " ${hwloc_ldflags} ${CMAKE_THREAD_LIBS_INIT}")
 configure_file(cmake/speedwell.pc.in speedwell.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/speedwell.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
+# The bench component has targets of its own, so that who uses the library alone needs none of their dependencies.
+if(SPEEDWELL_BENCH)
+  install(TARGETS speedwell_bench_library EXPORT speedwell-bench-targets
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} FILE_SET HEADERS)
+  install(EXPORT speedwell-bench-targets NAMESPACE speedwell:: DESTINATION ${package_dir})
+endif()
+
 # The command goes where commands are; what it starts lies in ../libexec/speedwell from there, one program for each
 # runtime and peer library that was found.
 if(SPEEDWELL_BENCH)

@@ -24,10 +24,6 @@ namespace {
 // speed of one fast core: an underestimate of the time keeps a call sequential, which is the safe mistake.
 constexpr double core_flops = 1e11;  // per second: 2 FMA units x 8 floats x 2 operations x 3 GHz
 constexpr double core_bytes = 2e10;  // per second: one core seldom draws more from memory
-// From the call to the last thread's end, with workers that sleep: 5 to 20 us on a bare machine, 30 to 120 us measured
-// in a small virtual one (2 us where they still spin). With p threads a call takes T / p + F, so that two threads gain
-// as soon as T > 2 F.
-constexpr double fork_join = 50e-6;
 
 double sequential_seconds(Work work) { return std::max(work.flops / core_flops, work.bytes / core_bytes); }
 
@@ -82,7 +78,7 @@ Choice choose_automatically(Work work) {
   if (const auto backend = environment_backend(); backend && !std::holds_alternative<Automatic>(*backend)) {
     return std::visit(Resolve{"as SPEEDWELL_BACKEND says", "as SPEEDWELL_BACKEND says"}, *backend);
   }
-  if (sequential_seconds(work) < 2 * fork_join) return {Sequential{}, 1, "too small to pay for a fork-join"};
+  if (sequential_seconds(work) < 2 * fork_join_seconds) return {Sequential{}, 1, too_small};
   if (machine().default_threads == 1) return {Sequential{}, 1, "one core allowed"};
   return Resolve{"", "large enough for every allowed core"}(Threads{});
 }

@@ -25,6 +25,11 @@ struct Work {
   double bytes = 0;  // compulsory memory traffic
 };
 
+// From the call to the last thread's end, with workers that sleep: 5 to 20 us on a bare machine, 30 to 120 us measured
+// in a small virtual one (2 us where they still spin). With p threads a call takes T / p + F, so that two threads gain
+// as soon as T > 2 F.
+inline constexpr double fork_join_seconds = 50e-6;
+
 struct Choice {
   Model model;
   int threads = 1;

@@ -2,9 +2,14 @@
 #include "runtime/process.hpp"
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <system_error>
 
 #include "runtime/built.hpp"
 #include "runtime/models.hpp"
@@ -57,6 +62,22 @@ void note_parallel_use() noexcept {
 }
 
 bool in_forked_child() noexcept { return process.forked.load(std::memory_order_relaxed); }
+
+bool another_thread_runs() {
+  namespace fs = std::filesystem;
+  const std::string self = std::to_string(::gettid());
+  std::error_code ended;
+  for (fs::directory_iterator task("/proc/self/task", ended), end; !ended && task != end; task.increment(ended)) {
+    if (task->path().filename() == self) continue;
+    std::string stat;
+    std::ifstream file(task->path() / "stat");
+    std::getline(file, stat);
+    // "12 (name) R ...", where the name may hold anything.
+    const std::size_t state = stat.rfind(") ");
+    if (state != std::string::npos && stat[state + 2] == 'R') return true;
+  }
+  return false;
+}
 
 ThreadBudget::ThreadBudget(int wanted, int limit) noexcept : taken_(0) {
   int in_use = process.threads_in_use.load(std::memory_order_relaxed);

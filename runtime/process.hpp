@@ -21,6 +21,9 @@ void note_parallel_use() noexcept;
 // any state then: calls run sequentially.
 bool in_forked_child() noexcept;
 
+// Whether a thread of this process, other than the calling one, runs or would if it were given a CPU.
+bool another_thread_runs();
+
 // Threads that calls now running had made for them (a call's own thread isn't counted), whatever the model.
 class ThreadBudget {
  public:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reasons of last_run() that others act on.
+// Reasons of last_run() that others act on, or give too.
 #pragma once
 
 #include <string_view>
@@ -8,5 +8,8 @@ namespace speedwell::runtime {
 
 // The reason of a call that has fewer blocks of work than threads.
 inline constexpr std::string_view too_few_blocks = "as many threads as blocks of work";
+
+// The reason of a call that is left to Automatic and over before other threads would have begun.
+inline constexpr std::string_view too_small = "too small to pay for a fork-join";
 
 }  // namespace speedwell::runtime

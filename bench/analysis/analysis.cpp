@@ -184,9 +184,7 @@ Setting setting_of(const Journal& journal, const Measured& measured) {
     if (!cell->twin_of.empty()) {
       const auto twin = measured.cells.find(cell->twin_of);
       if (twin == measured.cells.end() || !twin->second.measured()) continue;
-      const Ratio ratio = compare(*cell, twin->second);
-      if (ratio.rounds < 2) continue;
-      reaches.push_back(std::max(std::abs(ratio.ci.high - 1), std::abs(1 - ratio.ci.low)));
+      if (const auto noise = noise_between(*cell, twin->second)) reaches.push_back(*noise);
       continue;
     }
     if (cell->case_name.starts_with("ceiling/")) add_ceiling(setting, *cell);

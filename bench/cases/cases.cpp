@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The list of cases.
 #include <algorithm>
-#include <bit>
 #include <utility>
 
 #include "bench/case.hpp"
@@ -75,15 +74,6 @@ std::vector<std::string> backend_names() {
     if (is_built(backend)) names.emplace_back(name(backend));
   }
   return names;
-}
-
-std::vector<int> thread_axis(int most) {
-  std::vector<int> counts;
-  // From 8 on each power of two, and half-way to the next.
-  const auto step = [](int count) { return count < 8 ? 1 : static_cast<int>(std::bit_floor(unsigned(count)) / 2); };
-  for (int count = 1; count < most; count += step(count)) counts.push_back(count);
-  counts.push_back(most);
-  return counts;
 }
 
 std::string cell_name(const Case& which, std::string_view backend, int threads) {

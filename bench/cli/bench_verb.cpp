@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstdint>
 #include <limits>
@@ -146,8 +147,9 @@ std::string first_difference_to_here(const json& header, const Children& childre
 int finish(const fs::path& run, const SweepOutcome& outcome, const BenchOptions& options, Progress& progress) {
   const std::string resume = options.output.empty() ? "" : " --output " + options.output;
   if (outcome.signal != 0) {
-    progress.warn(fmt::format("interrupted after {}; `speedwell bench --resume{}` goes on",
-                              counted(static_cast<std::size_t>(outcome.rounds), "complete round"), resume));
+    progress.warn(fmt::format("interrupted after {}; `{} bench --resume{}` goes on",
+                              counted(static_cast<std::size_t>(outcome.rounds), "complete round"),
+                              program_invocation_short_name, resume));
   }
   if (outcome.cost.wall_s > 0) {
     progress.say(fmt::format("{}, {}, {:.0f} s: {}", counted(static_cast<std::size_t>(outcome.rounds), "round"),

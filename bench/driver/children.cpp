@@ -13,6 +13,8 @@
 #include <speedwell/error.hpp>
 #include <speedwell/machine.hpp>
 
+#include "bench/cases/kernel_cases.hpp"
+
 namespace speedwell::bench {
 
 namespace fs = std::filesystem;
@@ -75,10 +77,14 @@ std::vector<int> cpus_for(const Machine& machine, int threads) {
   return order;
 }
 
+fs::path own_program() {
+  return brings_own_cases() ? fs::read_symlink("/proc/self/exe").filename() : fs::path("speedwell_bench");
+}
+
 fs::path programs_folder() {
   const fs::path here = fs::read_symlink("/proc/self/exe").parent_path();
   std::error_code ignored;
-  if (fs::exists(here / own_program, ignored)) return here;
+  if (fs::exists(here / own_program(), ignored)) return here;
   return here.parent_path() / "libexec" / "speedwell";
 }
 
@@ -95,7 +101,7 @@ Children::Children(fs::path folder, double timeout_s, bool pinned)
 Children::~Children() = default;
 
 std::vector<fs::path> Children::programs() const {
-  std::vector<fs::path> all = {folder_ / own_program};
+  std::vector<fs::path> all = {folder_ / own_program()};
   for (const Peer& peer : peers_) {
     if (!peer.program.empty()) all.push_back(peer.program);
   }
@@ -104,7 +110,7 @@ std::vector<fs::path> Children::programs() const {
 
 Children::Running& Children::running(const Key& key) {
   if (const auto found = running_.find(key); found != running_.end()) return *found->second;
-  Launch launch = {.program = key.variant == Variant::against ? other_build_ : folder_ / own_program,
+  Launch launch = {.program = key.variant == Variant::against ? other_build_ : folder_ / own_program(),
                    .backend = key.backend,
                    .threads = key.threads,
                    .cpus = pinned_ ? cpus_for(machine(), key.threads) : machine().allowed_cpus,

@@ -83,6 +83,7 @@ std::vector<int> cpus_for(const Machine& machine, int threads);
 // Where the programs lie: beside this one, or in ../libexec/speedwell once installed.
 std::filesystem::path programs_folder();
 
-inline constexpr const char* own_program = "speedwell_bench";
+// The file in there that measures our own cases: this program itself, if it brings its cases.
+std::filesystem::path own_program();
 
 }  // namespace speedwell::bench

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <functional>
@@ -87,9 +88,9 @@ std::vector<const Case*> select_cases(const Selection& selection) {
       for (const Case* one : candidates) known.push_back(one->name());
       for (const Case* one : candidates) known.push_back(one->kernel);
       throw UsageError(
-          fmt::format("no case matches '{}'{}; expected a part of one of the {} names that `speedwell bench "
-                      "--list --full` shows, such as {}",
-                      pattern, did_you_mean(pattern, known), candidates.size(),
+          fmt::format("no case matches '{}'{}; expected a part of one of the {} names that `{} bench --list "
+                      "--full` shows, such as {}",
+                      pattern, did_you_mean(pattern, known), candidates.size(), program_invocation_short_name,
                       candidates.empty() ? "none" : candidates.front()->name()));
     }
     // Who names a case that is only in the full suite means it.

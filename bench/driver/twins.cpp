@@ -92,14 +92,14 @@ fs::path program_of_build(const std::string& given) {
   const fs::path folder = fs::is_directory(path, ignored) ? path : path.parent_path();
   // Of a build tree, of its programs' folder, and of an installation.
   for (const char* const place : {".", "bin", "libexec/speedwell", "../libexec/speedwell"}) {
-    if (fs::exists(path, ignored) && is_program(folder / place / own_program)) {
-      return fs::canonical(folder / place / own_program);
+    if (fs::exists(path, ignored) && is_program(folder / place / own_program())) {
+      return fs::canonical(folder / place / own_program());
     }
   }
   throw ChildError(
       fmt::format("no program to measure against in '{}', expected another build's {}, its speedwell, or a "
                   "folder that holds one of them",
-                  given, own_program));
+                  given, own_program().string()));
 }
 
 nlohmann::ordered_json describe_other_build(Children& children) {

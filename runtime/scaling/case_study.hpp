@@ -59,6 +59,9 @@ struct Ratio {
 };
 Ratio compare(const Cell& numerator, const Cell& denominator);
 
+// How far from 1 the interval of the ratio of two identical cells reaches; none where they share less than two rounds.
+std::optional<double> noise_between(const Cell& cell, const Cell& twin);
+
 // What holds a point: a ceiling of the hardware, the share of the thread that has most to do, or what it costs to get
 // threads going.
 enum class Bound { unknown, compute, cache, memory, imbalance, overhead };

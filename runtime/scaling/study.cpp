@@ -357,6 +357,12 @@ Ratio compare(const Cell& numerator, const Cell& denominator) {
           .ci = bootstrap_median(ratios, seed_of(numerator.name + " / " + denominator.name))};
 }
 
+std::optional<double> noise_between(const Cell& cell, const Cell& twin) {
+  const Ratio ratio = compare(cell, twin);
+  if (ratio.rounds < 2) return std::nullopt;
+  return std::max(std::abs(ratio.ci.high - 1), std::abs(1 - ratio.ci.low));
+}
+
 CaseStudy study_of(const std::string& name, const std::vector<const Cell*>& cells, const Setting& setting) {
   CaseStudy study;
   study.name = name;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The `speedwell` command: reads the command line, runs a verb, and turns what went wrong into a message and a status.
+#include "bench/cli/command_line.hpp"
+
 #include <fmt/format.h>
 #include <algorithm>
 #include <cerrno>
@@ -15,23 +16,24 @@
 #include <speedwell/error.hpp>
 #include <speedwell/runtime.hpp>
 
+#include "bench/cases/kernel_cases.hpp"
 #include "bench/cli/verbs.hpp"
 #include "bench/driver/build_info.hpp"
 #include "bench/driver/plan.hpp"
 
+namespace speedwell::bench {
+
 namespace {
 
-using namespace speedwell::bench;
-
 struct Command {
-  CLI::App app{"CPU kernels in four parallel models, and what they cost on this machine"};
+  CLI::App app;
   MachineOptions machine;
   BenchOptions bench;
   ReportOptions report;
   FilterOptions filter;
   LadderOptions ladder;
 
-  Command();
+  explicit Command(const Program& program);
 };
 
 void add_machine(CLI::App& app, MachineOptions& options) {
@@ -152,9 +154,9 @@ void add_ladder(CLI::App& app, LadderOptions& options) {
       "Status: 0 done, 1 a rung gave a wrong result, 2 wrong use, 3 could not, 128 + N ended by signal N.");
 }
 
-Command::Command() {
+Command::Command(const Program& program) : app(program.description) {
   const BuildInfo& build = build_info();
-  app.name("speedwell");
+  app.name(program.name);
   app.set_version_flag("--version",
                        fmt::format("speedwell {} ({}{}, {})", speedwell::version(), build.commit.substr(0, 12),
                                    build.dirty ? " modified" : "", build.compiler));
@@ -162,88 +164,112 @@ Command::Command() {
   add_machine(app, machine);
   add_bench(app, bench);
   add_report(app, report);
-  add_filter(app, filter);
-  add_ladder(app, ladder);
+  if (program.filter != nullptr) add_filter(app, filter);
+  if (program.ladder != nullptr) add_ladder(app, ladder);
+  bench.no_peers = brings_own_cases();
 }
 
-int complain(int status, std::string_view what) {
-  fmt::print(stderr, "speedwell: {}\n", what);
-  return status;
+std::vector<std::string> verbs_of(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* const verb : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(verb->get_name());
+  }
+  return names;
 }
 
 // CLI11 says only that a word was not expected. Most often it is a slip.
 std::string about_unexpected(const CLI::App& app, const std::vector<std::string>& words) {
-  std::vector<std::string> known;
   const auto chosen = app.get_subcommands();
   if (chosen.empty()) {
-    for (const CLI::App* const verb : app.get_subcommands([](const CLI::App*) { return true; })) {
-      known.push_back(verb->get_name());
-    }
+    const std::vector<std::string> known = verbs_of(app);
     return fmt::format("unknown verb '{}', expected one of {}{}", words.front(), fmt::join(known, ", "),
                        did_you_mean(words.front(), known));
   }
   const CLI::App* const verb = chosen.front();
+  std::vector<std::string> known;
   for (const CLI::Option* const option : verb->get_options()) {
     for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
   }
   const std::string guess = did_you_mean(words.front().substr(0, words.front().find('=')), known);
-  return fmt::format("{}: unknown argument '{}'{} `speedwell {} --help` shows what is expected", verb->get_name(),
-                     words.front(), guess.empty() ? "." : guess, verb->get_name());
+  return fmt::format("{}: unknown argument '{}'{} `{} {} --help` shows what is expected", verb->get_name(),
+                     words.front(), guess.empty() ? "." : guess, app.get_name(), verb->get_name());
+}
+
+// The words of the command line. Who brings cases wants them measured, and needn't say so.
+std::vector<std::string> words_of(const Command& command, int argc, char** argv) {
+  std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  if (!brings_own_cases()) return words;
+  std::vector<std::string> first_words = verbs_of(command.app);
+  for (const char* const of_the_program : {"-h", "--help", "--version"}) first_words.push_back(of_the_program);
+  const bool has_verb = !words.empty() && std::ranges::find(first_words, words.front()) != first_words.end();
+  if (!has_verb) words.insert(words.begin(), "bench");
+  return words;
 }
 
 // A status, or -1 if there is a verb to run.
-int parse(Command& command, int argc, char** argv) {
+int parse(Command& command, const Program& program, int argc, char** argv) {
   try {
-    command.app.parse(argc, argv);
+    std::vector<std::string> words = words_of(command, argc, argv);
+    // CLI11 takes them from the back.
+    std::reverse(words.begin(), words.end());
+    command.app.parse(std::move(words));
     return -1;
   } catch (const CLI::Success& help) {
     return command.app.exit(help);
   } catch (const CLI::ParseError& error) {
     const std::vector<std::string> unexpected = command.app.remaining(true);
-    if (!unexpected.empty()) return complain(exit_wrong_use, about_unexpected(command.app, unexpected));
+    if (!unexpected.empty()) return complain(program, exit_wrong_use, about_unexpected(command.app, unexpected));
     if (argc < 2) {
-      return complain(exit_wrong_use,
-                      "no verb given, expected one of machine, bench, report, filter, ladder; --help says more");
+      return complain(
+          program, exit_wrong_use,
+          fmt::format("no verb given, expected one of {}; --help says more", fmt::join(verbs_of(command.app), ", ")));
     }
-    return complain(exit_wrong_use, error.what());
+    return complain(program, exit_wrong_use, error.what());
   }
 }
 
-int run_verb(const Command& command) {
+int run_verb(const Command& command, const Program& program) {
   if (command.app.got_subcommand("machine")) return run_machine(command.machine);
   if (command.app.got_subcommand("bench")) return run_bench(command.bench);
   if (command.app.got_subcommand("report")) return run_report(command.report);
-  if (command.app.got_subcommand("ladder")) return run_ladder(command.ladder);
-  return run_filter(command.filter);
+  if (program.ladder != nullptr && command.app.got_subcommand("ladder")) return program.ladder(command.ladder);
+  return program.filter(command.filter);
 }
 
-int guarded(int argc, char** argv) {
+int guarded(int argc, char** argv, const Program& program) {
   try {
-    Command command;
-    const int status = parse(command, argc, argv);
-    return status >= 0 ? status : run_verb(command);
+    Command command(program);
+    const int status = parse(command, program, argc, argv);
+    return status >= 0 ? status : run_verb(command, program);
   } catch (const UsageError& error) {
-    return complain(exit_wrong_use, error.what());
-  } catch (const speedwell::InvalidArgument& error) {
-    return complain(exit_wrong_use, error.what());
+    return complain(program, exit_wrong_use, error.what());
+  } catch (const InvalidArgument& error) {
+    return complain(program, exit_wrong_use, error.what());
   } catch (const std::bad_alloc&) {
-    return complain(exit_impossible, "not enough memory");
+    return complain(program, exit_impossible, "not enough memory");
   } catch (const std::exception& error) {
-    return complain(exit_impossible, error.what());
+    return complain(program, exit_impossible, error.what());
   }
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int complain(const Program& program, int status, std::string_view what) {
+  fmt::print(stderr, "{}: {}\n", program.name, what);
+  return status;
+}
+
+int run_command_line(int argc, char** argv, const Program& program) {
   // A reader that has seen enough (`| head`), or a child that died, is no reason to end without a word.
   std::signal(SIGPIPE, SIG_IGN);
-  const int status = guarded(argc, argv);
+  const int status = guarded(argc, argv, program);
   errno = 0;
   const bool printed = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
   if (!printed && errno != EPIPE) {
-    return complain(exit_impossible,
+    return complain(program, exit_impossible,
                     fmt::format("cannot write to standard output: {}", std::generic_category().message(errno)));
   }
   return status;
 }
+
+}  // namespace speedwell::bench

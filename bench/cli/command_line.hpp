@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command line: of the `speedwell` command, and of programs that bring cases of their own.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "bench/cli/verbs.hpp"
+
+namespace speedwell::bench {
+
+struct Program {
+  std::string name;
+  std::string description;
+  // The verbs that only some programs have; none: it doesn't.
+  int (*filter)(const FilterOptions& options) = nullptr;
+  int (*ladder)(const LadderOptions& options) = nullptr;
+};
+
+// The whole of a main(): reads the command line, runs a verb, and turns what went wrong into a message and a status.
+int run_command_line(int argc, char** argv, const Program& program);
+
+// Says on stderr what went wrong; returns `status`.
+int complain(const Program& program, int status, std::string_view what);
+
+}  // namespace speedwell::bench
