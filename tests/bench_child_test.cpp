@@ -177,6 +177,26 @@ TEST(Child, PutsEachThreadOnACpuOfItsOwn) {
   }
 }
 
+std::string environment_of(pid_t process) {
+  std::stringstream text;
+  text << std::ifstream("/proc/" + std::to_string(process) + "/environ").rdbuf();
+  return text.str();
+}
+
+// Its runtime makes its threads anew for each sample: they must not first be placed once the sample runs.
+TEST(Child, TellsOpenMpWhereItsThreadsSit) {
+  const std::vector<int>& allowed = machine().allowed_cpus;
+  if (allowed.size() < 2) GTEST_SKIP() << "one CPU only";
+  if (!is_built(OpenMp{})) GTEST_SKIP() << "OpenMP isn't built";
+  const std::string first = std::to_string(allowed[1]), second = std::to_string(allowed[0]);
+  Child child = start("openmp", 2, "--cpus=" + first + "," + second);
+  ASSERT_EQ(child.ask({{"do", "hello"}})["ok"], true);
+  EXPECT_THAT(environment_of(child.pid()), HasSubstr("OMP_PLACES={" + first + "},{" + second + "}"));
+  Child free({SPEEDWELL_BENCH, "--serve", "--backend=openmp", "--threads=2", "--unpinned"});
+  ASSERT_EQ(free.ask({{"do", "hello"}})["ok"], true);
+  EXPECT_THAT(environment_of(free.pid()), testing::Not(HasSubstr("OMP_PLACES={")));
+}
+
 TEST(Child, SharesItsCpusWhereItIsNotPinned) {
   const std::vector<int>& allowed = machine().allowed_cpus;
   if (allowed.size() < 2) GTEST_SKIP() << "one CPU only";
@@ -393,10 +413,7 @@ TEST(Child, KeepsALibrarysPrintsOutOfItsReplies) {
 TEST(Child, SettlesItsEnvironmentBeforeItsRuntimesLoad) {
   Child child({SPEEDWELL_FAKE_CHILD, "--serve", "--backend=right"});
   EXPECT_EQ(child.ask({{"do", "hello"}})["pid"], child.pid());
-  std::ifstream environment("/proc/" + std::to_string(child.pid()) + "/environ");
-  std::stringstream text;
-  text << environment.rdbuf();
-  EXPECT_THAT(text.str(), HasSubstr("SPEEDWELL_TEST_CHILD=settled"));
+  EXPECT_THAT(environment_of(child.pid()), HasSubstr("SPEEDWELL_TEST_CHILD=settled"));
 }
 
 std::string text_of(const std::filesystem::path& file) {

@@ -300,12 +300,13 @@ TEST(Sentinel, NoticesEachDisturbance) {
   EXPECT_THAT(judge(crowded), HasSubstr("3 threads of other processes wanted the 4 CPUs beside its 2"));
   EXPECT_EQ(judge(crowded, 8), "");
   Surroundings switched = quiet;
-  switched.involuntary_switches = 5;
-  EXPECT_THAT(judge(switched), HasSubstr("lost their CPUs 5 times in 20 ms"));
+  switched.involuntary_switches = 8;
+  EXPECT_THAT(judge(switched), HasSubstr("lost their CPUs 8 times in 20 ms"));
   switched.involuntary_switches = 3;
+  switched.wall_ns = 1e6;
   EXPECT_EQ(judge(switched), "");
-  // Five in a long sample are no rate, and threads without a CPU each take turns by themselves.
-  switched.involuntary_switches = 5;
+  // Eight in a long sample are no rate, and threads without a CPU each take turns by themselves.
+  switched.involuntary_switches = 8;
   switched.wall_ns = 1e9;
   EXPECT_EQ(judge(switched), "");
   switched.wall_ns = 20e6;

@@ -21,9 +21,10 @@ constexpr double most_stolen = 0.05;
 constexpr double slow_spin = 1.10;
 // So many spins make a median to go by.
 constexpr std::size_t enough_spins = 6;
-// Two threads that share a CPU take turns some 100 to 300 times a second, a kernel's own threads now and then. Fewer
+// Of each thread. Where all CPUs are in use, what else a quiet system does takes one from them some 70 times a second,
+// for microseconds; a thread that shares its CPU loses it at every end of its slice, 80 to 300 times a second. Fewer
 // than the second number are no rate yet.
-constexpr double most_switches_a_second = 50;
+constexpr double most_switches_a_second = 150;
 constexpr double fewest_switches = 4;
 
 double median_of(std::vector<double> values) {

@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <csignal>
-#include <ctime>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -73,24 +71,6 @@ SweepConfig config_from_json(const json& config) {
           .rounds = std::max(1, config.value("rounds", defaults.rounds)),
           .most_rounds = config.value("most_rounds", defaults.most_rounds),
           .budget_s = config.value("budget_s", defaults.budget_s)};
-}
-
-Interrupts::Interrupts() {
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, signal);
-  ::sigprocmask(SIG_BLOCK, &set, nullptr);
-}
-
-int Interrupts::signal() {
-  if (signal_ != 0) return signal_;
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, signal);
-  const timespec at_once = {};
-  const int came = ::sigtimedwait(&set, nullptr, &at_once);
-  if (came > 0) signal_ = came;
-  return signal_;
 }
 
 Sweep::Sweep(const Journal& journal, JournalWriter& writer, Children& children, Progress& progress,
@@ -188,6 +168,11 @@ bool Sweep::prepare(State& cell) {
     drop(cell, "failed", error.what());
     return false;
   }
+  return accept(cell, answer);
+}
+
+// Whether the prepared cell can be measured; if so, that is in the journal.
+bool Sweep::accept(State& cell, const json& answer) {
   const bool ok = answer["ok"].get<bool>();
   if (!ok || answer.value("verified", json(false)) != true) {
     const std::string error = string_or_empty(answer, "error");

@@ -12,6 +12,7 @@
 
 #include "bench/driver/children.hpp"
 #include "bench/driver/cost.hpp"
+#include "bench/driver/interrupts.hpp"
 #include "bench/driver/plan.hpp"
 #include "bench/driver/sentinel.hpp"
 
@@ -30,17 +31,6 @@ struct SweepConfig {
 };
 
 SweepConfig config_from_json(const nlohmann::json& config);
-
-// Holds back the signals that ask a program to end, from its construction on, so that a running sample can end.
-class Interrupts {
- public:
-  Interrupts();
-  // The one that came, or 0. It stays.
-  int signal();
-
- private:
-  int signal_ = 0;
-};
 
 struct SweepOutcome {
   int rounds = 0;  // complete ones
@@ -66,6 +56,7 @@ class Sweep {
 
   void prepare_all();
   bool prepare(State& cell);
+  bool accept(State& cell, const nlohmann::json& answer);
   void drop(State& cell, const char* kind, const std::string& reason);
   bool same_bits_as_others(State& cell);
 

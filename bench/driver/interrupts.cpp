@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/driver/interrupts.hpp"
+
+#include <csignal>
+#include <ctime>
+#include <initializer_list>
+
+namespace speedwell::bench {
+
+namespace {
+
+sigset_t asking_to_end() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, signal);
+  return set;
+}
+
+}  // namespace
+
+Interrupts::Interrupts() {
+  const sigset_t set = asking_to_end();
+  ::sigprocmask(SIG_BLOCK, &set, nullptr);
+}
+
+int Interrupts::signal() {
+  if (signal_ != 0) return signal_;
+  const sigset_t set = asking_to_end();
+  const timespec at_once = {};
+  const int came = ::sigtimedwait(&set, nullptr, &at_once);
+  if (came > 0) signal_ = came;
+  return signal_;
+}
+
+}  // namespace speedwell::bench
