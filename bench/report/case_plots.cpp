@@ -59,6 +59,12 @@ void draw_roof(Figure& f, const std::vector<RoofAt>& roofs, double scale, std::v
     labels.push_back({roofs.back().bound + " roof", ink, f.px(roofs.back().threads), f.py(last)});
 }
 
+std::vector<std::pair<int, double>> roof_line(const std::vector<RoofAt>& roofs, double scale) {
+  std::vector<std::pair<int, double>> out;
+  for (const RoofAt& each : roofs) out.emplace_back(each.threads, each.speedup * scale);
+  return out;
+}
+
 constexpr std::string_view roof_caption = " Dotted: the most that the measured ceilings allow.";
 
 }  // namespace
@@ -103,7 +109,9 @@ std::optional<Plot> speedup_plot(const Run& run, const Case& c, const std::strin
   f.titles("threads", "speedup");
   thread_ticks(f, counts);
   f.ticks('y', speedup_values(f.y.low, f.y.high));
-  limits(f, run, false);
+  limits(f, run,
+         with_line(with_line(series, {{counts.front(), counts.front()}, {counts.back(), counts.back()}}),
+                   roof_line(roofs, 1)));
   f.straight(f.x.low, f.x.low, f.x.high, f.x.high, reference);
 
   if (fitted)
@@ -147,7 +155,7 @@ std::optional<Plot> efficiency_plot(const Run& run, const Case& c, const std::st
   f.titles("threads", "efficiency (%)");
   thread_ticks(f, counts);
   f.ticks('y', f.y.high > 200 ? even_values(0, f.y.high) : even_values(0, f.y.high, 5));
-  limits(f, run, false);
+  limits(f, run, series);
   f.straight(f.x.low, 100, f.x.high, 100, reference);
   std::vector<EndLabel> labels{{"ideal", soft, f.box.right - 5, f.py(100)}};
   std::ranges::move(draw(f, series, percent_words), std::back_inserter(labels));
@@ -189,7 +197,12 @@ std::optional<Plot> time_plot(const Run& run, const Case& c, const std::string& 
   f.titles("threads", fmt::format("time ({})", names[step]));
   thread_ticks(f, counts);
   f.ticks('y', round_values(f.y.low, f.y.high));
-  limits(f, run, true);
+  const double one = c.sequential.median_ns;
+  limits(f, run,
+         has_sequential
+             ? with_line(series, {{counts.front(), one / counts.front()}, {counts.back(), one / counts.back()}})
+             : series,
+         unit);
   std::vector<EndLabel> labels;
   if (has_sequential) {
     const double sequential = c.sequential.median_ns / unit;
@@ -223,11 +236,12 @@ std::optional<Plot> throughput_plot(const Run& run, const Case& c, const std::st
   plot.csv = csv_of(series, arithmetic ? floating ? "gflop_per_s" : "gop_per_s" : "gb_per_s") + roof_rows(roofs, scale);
   Figure f(plot.name);
   thread_axis(f, counts);
-  Range range{0, 0};
+  Range range{series[0].rows[0].value, series[0].rows[0].value};
   range.include(series);
   const double measured = range.high;
-  for (const RoofAt& each : roofs) range.include(std::min(each.speedup * scale, 1.3 * measured));
-  f.y = {0, range.high * 1.06, false};
+  for (const RoofAt& each : roofs) range.include(std::min(each.speedup * scale, 1.5 * measured));
+  const double pad = std::pow(range.high / range.low, 0.07) * 1.03;
+  f.y = {range.low / pad, range.high * pad, true};
   std::string caption = fmt::format("{} of one call over its median time, {}, 95 % interval. {}.",
                                     !arithmetic ? "Compulsory bytes"
                                     : floating  ? "Floating-point operations"
@@ -235,11 +249,11 @@ std::optional<Plot> throughput_plot(const Run& run, const Case& c, const std::st
                                     sample_words(c), where_words(run));
   if (known(c.sequential.median_ns)) caption += " Black square: the best sequential version.";
   if (!roofs.empty()) caption += roof_caption;
-  frame(f, run, 300, c.name, "Throughput against threads · higher is better", caption + remarks(series));
+  frame(f, run, 320, c.name, "Throughput against threads · higher is better", caption + remarks(series));
   f.titles("threads", unit);
   thread_ticks(f, counts);
-  f.ticks('y', even_values(0, f.y.high));
-  limits(f, run, false);
+  f.ticks('y', round_values(f.y.low, f.y.high));
+  limits(f, run, with_line(series, roof_line(roofs, scale)));
   std::vector<EndLabel> labels;
   draw_roof(f, roofs, scale, labels);
   std::ranges::move(draw(f, series, [](double value) { return number_words(value); }), std::back_inserter(labels));
@@ -268,7 +282,8 @@ std::optional<Plot> karp_flatt_plot(const Run& run, const Case& c, const std::st
   const double pad = 0.06 * (range.high - range.low);
   f.y = {range.low < 0 ? range.low - pad : 0, range.high + pad, false};
   std::string caption = fmt::format(
-      "e = (1/S - 1/p) / (1 - 1/p) for the speedup S on p threads, {}, 95 % bootstrap interval. Flat: a serial part of "
+      "e = (1/S \u2212 1/p) / (1 \u2212 1/p) for the speedup S on p threads, {}, 95 % bootstrap interval. Flat: a "
+      "serial part of "
       "that size; rising with threads: overhead or a shared resource. {}.",
       sample_words(c), where_words(run));
   if (range.low < 0) caption += " Below zero: more than ideal.";
@@ -277,7 +292,7 @@ std::optional<Plot> karp_flatt_plot(const Run& run, const Case& c, const std::st
   f.titles("threads", "serial part (%)");
   thread_ticks(f, counts);
   f.ticks('y', even_values(f.y.low, f.y.high));
-  limits(f, run, true);
+  limits(f, run, series);
   f.straight(f.x.low, 0, f.x.high, 0, reference);
   end_labels(f, draw(f, series, percent_words));
   plot.script = f.script();

@@ -65,8 +65,8 @@ std::optional<Plot> crossover_plot(const Run& run) {
           "cross: the intervals don't say. Dashed: the smallest size that surely pays. The axes are the same in every "
           "panel. {}.",
           where_words(run)));
-  key(f, {{{"", ink, "solid", 7}, "pays"}, {{"", ink, "solid", 6}, "doesn’t"}, {{"", ink, "solid", 2}, "can’t tell"}},
-      28, f.height - 64);
+  key(f, {{{"", ink, "", 7}, "pays"}, {{"", ink, "", 6}, "does not pay"}, {{"", ink, "", 2}, "unsure"}}, 28,
+      f.height - 64);
   Ticks times;
   for (double ns = std::pow(10, std::ceil(std::log10(f.x.low))); ns <= f.x.high; ns *= 10) {
     const double unit = ns < 1e3 ? 1 : ns < 1e6 ? 1e3 : ns < 1e9 ? 1e6 : 1e9;
@@ -84,11 +84,9 @@ std::optional<Plot> crossover_plot(const Run& run) {
   for (std::size_t i = 0; i < families.size(); ++i) {
     const auto& [crossover, cases] = families[i];
     panels.enter(i);
-    f.text(shortened(crossover->kernel + "/" + crossover->variant,
-                     static_cast<std::size_t>(panels.panel_width() / (10 * character_width))),
-           f.box.left, f.box.top + 23, 10, ink);
-    f.text(shortened(answer_words(*crossover), static_cast<std::size_t>(panels.panel_width() / (9 * character_width))),
-           f.box.left, f.box.top + 9, 9, soft);
+    f.text(shortened(crossover->kernel + "/" + crossover->variant, panels.characters(10)), panels.heading_left(),
+           f.box.top + 23, 10, ink);
+    f.text(shortened(answer_words(*crossover), panels.characters(9)), panels.heading_left(), f.box.top + 9, 9, soft);
     f.ticks('x', times);
     f.ticks('y', speedup_values(f.y.low, f.y.high));
     f.straight(f.x.low, 1, f.x.high, 1, reference, 1.4);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <set>
 
@@ -53,6 +54,23 @@ std::string on_both_terminals(const std::string& name, double width, double heig
       "  unset output\n"
       "}}\n",
       name, width, height, 2 * width, 2 * height, body);
+}
+
+// With a true minus sign.
+std::string signed_words(const std::string& number) {
+  return number.starts_with('-') ? "\u2212" + number.substr(1) : number;
+}
+
+// No line ends between a number and its unit.
+std::string with_units_kept(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool kept =
+        text[i] == ' ' && i > 0 && i + 1 < text.size() && std::isdigit(static_cast<unsigned char>(text[i - 1])) &&
+        (text[i + 1] == '%' || std::isalpha(static_cast<unsigned char>(text[i + 1])) || text[i + 1] == '\xC2');
+    out += kept ? std::string("\u00A0") : std::string(1, text[i]);
+  }
+  return out;
 }
 
 // Liang and Barsky's clipping: the part of a segment inside a box, as two parameters from 0 to 1; none if from > to.
@@ -127,6 +145,10 @@ void Figure::straight(double x0, double y0, double x1, double y1, std::string_vi
 }
 
 void Figure::ticks(char axis, const Ticks& at) {
+  if (at.empty()) {
+    settings_ += fmt::format("  unset {}tics\n", axis);
+    return;
+  }
   std::string list;
   for (const auto& [value, words] : at)
     list += fmt::format("{}{} {:.6g}", list.empty() ? "" : ", ", gnuplot_quoted(words), value);
@@ -135,7 +157,7 @@ void Figure::ticks(char axis, const Ticks& at) {
 
 void Figure::ticks(char axis, const std::vector<double>& values) {
   Ticks at;
-  for (const double value : values) at.emplace_back(value, fmt::format("{:g}", value));
+  for (const double value : values) at.emplace_back(value, signed_words(fmt::format("{:g}", value)));
   ticks(axis, at);
 }
 
@@ -201,7 +223,7 @@ std::vector<double> even_values(double low, double high, int wanted) {
     if (candidate * decade >= ideal * 0.999) step = candidate * decade;
   std::vector<double> out;
   // From whole steps, so that zero is zero.
-  for (double i = std::ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; ++i) out.push_back(i * step);
+  for (double i = std::ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; ++i) out.push_back(i * step + 0.0);
   return out;
 }
 
@@ -263,7 +285,7 @@ void end_labels(Figure& f, std::vector<EndLabel> labels) {
 
 void key(Figure& f, const std::vector<std::pair<Look, std::string>>& entries, double left, double bottom) {
   for (const auto& [look, words] : entries) {
-    f.line(left - 10, bottom, left + 10, bottom, look.color, 1.7, look.dash);
+    if (!look.dash.empty()) f.line(left - 10, bottom, left + 10, bottom, look.color, 1.7, look.dash);
     f.marker(look, left, bottom, 0.8);
     f.text(words, left + 16, bottom, 11, ink);
     left += 48 + 11 * character_width * static_cast<double>(words.size());
@@ -285,7 +307,7 @@ void frame(Figure& f, const Run& run, double box_height, const std::string& titl
   const auto per_line = [&](double size) {
     return static_cast<std::size_t>((f.width - 32) / (size * character_width));
   };
-  const std::vector<std::string> lines = wrapped(caption, per_line(9));
+  const std::vector<std::string> lines = wrapped(with_units_kept(caption), per_line(9));
   const double caption_height = static_cast<double>(lines.size()) * caption_line + 12;
   f.box.bottom = caption_height + axis_height;
   f.box.top = f.box.bottom + box_height;
@@ -318,7 +340,8 @@ std::string sample_words(const Case& c) {
   add(c.sequential);
   for (const Curve& curve : c.curves) std::ranges::for_each(curve.points, add);
   if (high == 0) return "n not known";
-  return low == high ? fmt::format("n = {}", low) : fmt::format("n = {} to {}", low, high);
+  return low == high ? fmt::format("n\u00A0=\u00A0{}", low)
+                     : fmt::format("n\u00A0=\u00A0{}\u00A0to\u00A0{}", low, high);
 }
 
 std::vector<int> thread_counts(const Run& run) {
@@ -352,24 +375,6 @@ void thread_ticks(Figure& f, const std::vector<int>& counts) {
 double set_apart(const Figure& f, std::size_t i, std::size_t count) {
   const double place = static_cast<double>(i) - static_cast<double>(count - 1) / 2;
   return std::exp2(place * 0.012 * std::log2(f.x.high / f.x.low));
-}
-
-void limits(Figure& f, const Run& run, bool at_top) {
-  std::vector<std::pair<double, std::string>> lines;
-  if (known(run.physical_cores)) lines.emplace_back(run.physical_cores, "physical cores");
-  if (known(run.quota_cpus)) {
-    if (!lines.empty() && lines[0].first == run.quota_cpus) {
-      lines[0].second = "cores and quota";
-    } else {
-      lines.emplace_back(run.quota_cpus, "quota");
-    }
-  }
-  for (const auto& [value, words] : lines) {
-    if (value < f.x.low || value > f.x.high) continue;
-    f.line(f.px(value), f.box.bottom, f.px(value), f.box.top, reference, 0.9, "(2,4)");
-    f.text(words, f.px(value) - 8, at_top ? f.box.top - 4 : f.box.bottom + 5, 9, soft, at_top ? "right" : "left",
-           "rotate by 90");
-  }
 }
 
 }  // namespace speedwell::bench::report

@@ -71,7 +71,7 @@ struct Figure {
   void straight(double x0, double y0, double x1, double y1, std::string_view color, double line_width = 1,
                 std::string_view dash = "solid");
 
-  void ticks(char axis, const Ticks& at);
+  void ticks(char axis, const Ticks& at);                    // none: no ticks
   void ticks(char axis, const std::vector<double>& values);  // each with its value
   void bare();  // without border, ticks and grid, for this panel and the next
   void titles(std::string_view of_x, std::string_view of_y);
@@ -139,7 +139,5 @@ void thread_axis(Figure& f, const std::vector<int>& counts);
 void thread_ticks(Figure& f, const std::vector<int>& counts);
 // Parallel backends side by side, so that overlapping intervals are seen: the factor for the `i`-th's thread counts.
 double set_apart(const Figure& f, std::size_t i, std::size_t count);
-// A vertical hairline where the machine's cores or quota end, named along it.
-void limits(Figure& f, const Run& run, bool at_top);
 
 }  // namespace speedwell::bench::report

@@ -32,13 +32,15 @@ double median(std::vector<double> values) {
   return quantile(values, 0.5);
 }
 
-std::string signed_percent(double percent) { return (percent < 0 ? "" : "+") + percent_words(percent); }
+std::string signed_percent(double percent) {
+  return (percent < 0 ? "\u2212" : "+") + percent_words(std::fabs(percent));
+}
 
-void round_axis(Figure& f, int last) {
+void round_axis(Figure& f, int last, bool labelled = true) {
   f.x = {0.4, last + 0.6, false};
-  std::vector<double> at;
+  Ticks at;
   for (const double value : even_values(1, last, 10))
-    if (value == std::floor(value)) at.push_back(value);
+    if (value == std::floor(value)) at.emplace_back(value, labelled ? fmt::format("{:g}", value) : "");
   f.ticks('x', at);
 }
 
@@ -111,8 +113,7 @@ std::optional<Plot> rounds_plot(const Run& run, const Case& c, const std::string
     const Look look = look_of(strip.curve->backend);
     f.box.top = whole.top - static_cast<double>(i) * (strip_height + gap);
     f.box.bottom = f.box.top - strip_height;
-    round_axis(f, last);
-    if (i + 1 < strips.size()) f.ticks('x', Ticks{});
+    round_axis(f, last, i + 1 == strips.size());
     f.ticks('y', even_values(f.y.low, f.y.high, 3));
     floor_lines(f, run);
     const std::string name = series_name(strip.curve->backend);
@@ -146,7 +147,8 @@ std::optional<Plot> drift_plot(const Run& run) {
   Plot plot{"drift", "", "drift", "All samples of the run round by round", "", ""};
   plot.csv = "round,cells,least,5_percent,25_percent,median,75_percent,95_percent,most\n";
   Figure f(plot.name);
-  double reach = known(run.noise_floor) ? 130 * run.noise_floor : 0.1;
+  std::vector<Interval> bars;
+  std::vector<double> reaches;
   const Sample* farthest = nullptr;
   int farthest_round = 0;
   std::size_t fewest = by_round.begin()->second.size(), most = 0;
@@ -157,7 +159,8 @@ std::optional<Plot> drift_plot(const Run& run) {
     plot.csv += fmt::format("{},{}", round, off.size());
     for (const double q : {0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0}) plot.csv += "," + field(quantile(off, q));
     plot.csv += '\n';
-    reach = std::max({reach, -quantile(off, 0.05), quantile(off, 0.95)});
+    bars.push_back({quantile(off, 0.05), quantile(off, 0.95)});
+    reaches.push_back(std::max(-bars.back().low, bars.back().high));
     fewest = std::min(fewest, off.size());
     most = std::max(most, off.size());
     for (const Sample* sample : {&samples.front(), &samples.back()})
@@ -166,7 +169,10 @@ std::optional<Plot> drift_plot(const Run& run) {
         farthest_round = round;
       }
   }
-  f.y = {-1.1 * reach, 1.1 * reach, false};
+  // One disturbed round must not flatten the others: its bars leave the picture, and their ends are written there.
+  double reach = std::min(*std::ranges::max_element(reaches), 3 * median(reaches));
+  reach = 1.1 * std::max(reach, known(run.noise_floor) ? 120 * run.noise_floor : 0.1);
+  f.y = {-reach, reach, false};
   const std::string cells = fewest == most ? fmt::format("{} cells in each round", most)
                                            : fmt::format("{} to {} cells in a round", fewest, most);
   frame(
@@ -181,6 +187,12 @@ std::optional<Plot> drift_plot(const Run& run) {
   f.ticks('y', even_values(f.y.low, f.y.high));
   floor_lines(f, run);
   const std::string_view color = looks()[1].color;
+  std::size_t i = 0;
+  for (const auto& [round, samples] : by_round) {
+    const Interval bar = bars[i++];
+    if (bar.high > reach) f.text(signed_percent(bar.high), f.px(round) + 5, f.box.top - 6, 9, color);
+    if (bar.low < -reach) f.text(signed_percent(bar.low), f.px(round) + 5, f.box.bottom + 7, 9, color);
+  }
   f.intervals("1", "$4", "$8", color, 1);
   f.element(
       fmt::format("'drift.csv' using 1:6:($1-0.28):($1+0.28):5:7 with boxxyerror fc rgb '{0}' fs transparent solid "
@@ -242,8 +254,10 @@ std::optional<Plot> intervals_plot(const Run& run) {
     caption +=
         " What lies left of the noise floor is known more precisely than two identical cells agree: differences "
         "below that floor aren't told apart, however narrow the intervals.";
-  frame(f, run, lane_height * static_cast<double>(lanes.size()), "How finely the run can tell",
+  constexpr double above = 14;  // for the names of the lines
+  frame(f, run, lane_height * static_cast<double>(lanes.size()) + above, "How finely the run can tell",
         "Half width of each cell’s interval · narrower is better", caption + " " + where_words(run) + ".");
+  f.box.top -= above;
   f.titles("half width of the interval (% of the median)", "");
   f.ticks('x', round_values(f.x.low, f.x.high));
   f.ticks('y', Ticks{});

@@ -43,8 +43,7 @@ std::optional<Plot> overview_plot(const Run& run) {
   for (std::size_t i = 0; i < run.cases.size(); ++i) {
     const Case& c = run.cases[i];
     panels.enter(i);
-    f.text(shortened(c.name, static_cast<std::size_t>(panels.panel_width() / (10 * character_width))), f.box.left,
-           f.box.top + 9, 10, ink);
+    f.text(shortened(c.name, panels.characters(10)), panels.heading_left(), f.box.top + 9, 10, ink);
     f.text(time_words(c.sequential.median_ns), f.box.left + 6, f.box.top - 8, 9, soft);
     thread_ticks(f, counts);
     f.ticks('y', speedup_values(f.y.low, f.y.high));

@@ -15,6 +15,11 @@ class Panels {
   // Makes the figure's box that of the i-th panel; after frame().
   void enter(std::size_t i);
   double panel_width() const { return panel_width_; }
+  // Where a panel's heading begins, left of its box, and how much of it there is room for.
+  double heading_left() const { return f_.box.left - 28; }
+  std::size_t characters(double font) const {
+    return static_cast<std::size_t>((panel_width_ - 14) / (font * character_width));
+  }
 
  private:
   Figure& f_;

@@ -140,7 +140,8 @@ std::optional<Plot> roofline_plot(const Run& run, const std::string& precision) 
     y_high = std::max(y_high, ceiling.peak);
   }
   if (cached)
-    for (const Slope& cache : cached->caches) include_ridge(cached->peak / cache.bandwidth);
+    // A slope must be long enough for its name.
+    for (const Slope& cache : cached->caches) include_ridge(cached->peak / cache.bandwidth / 3);
   for (const Mark& mark : marks) {
     const Case& c = *mark.c;
     plot.csv += fmt::format("sequential,{},sequential,1,{},{},\n", csv(series_name(c.name)), field(mark.x),

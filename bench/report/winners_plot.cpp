@@ -84,17 +84,17 @@ std::optional<Plot> winners_plot(const Run& run) {
   const double number_width = numbers ? 38 : 0;
   const double column = 12 + marker_step * static_cast<double>(most_tied) + number_width;
   const double times_right = 16 + 10 * character_width * static_cast<double>(longest) + 74;
-  const double left = times_right + 12;
+  const double left = times_right + 12, right = left + column * static_cast<double>(counts.size());
 
   Figure f(plot.name);
-  f.width = std::max(560.0, left + column * static_cast<double>(counts.size()) + 16);
+  f.width = std::max(560.0, right + 16);
   constexpr double above = 44;
-  frame(
-      f, run, above + row_height * static_cast<double>(run.cases.size()) - axis_height + 12, "Who is fastest",
-      numbers ? "The fastest model and its speedup, by case and threads" : "The fastest model, by case and threads",
-      fmt::format("Markers on grey: a tie, their 95 % intervals overlap. A black square: every model is surely slower "
-                  "than the best sequential version, whose time stands beside the case.{} {}.",
-                  numbers ? " Numbers: speedup over that version, in a tie the highest." : "", where_words(run)));
+  frame(f, run, above + row_height * static_cast<double>(run.cases.size()) - axis_height + 12, "Who is fastest",
+        numbers ? "The fastest model and its speedup, by case and threads" : "The fastest model, by case and threads",
+        fmt::format("Several markers: a tie, their 95 % intervals overlap. A black square alone: no parallel model is "
+                    "as fast as the best "
+                    "sequential version, whose time stands beside the case.{} {}.",
+                    numbers ? " Numbers: speedup over that version, in a tie the highest." : "", where_words(run)));
   f.box = {left, f.width - 16, f.box.bottom - axis_height + 12, f.box.top};
   f.bare();
 
@@ -102,7 +102,7 @@ std::optional<Plot> winners_plot(const Run& run) {
   std::vector<std::pair<std::vector<std::string>, std::string>> meanings;
   std::vector<std::string> all;
   for (const auto& [look, name] : backends_of(run)) {
-    meanings.push_back({{name}, name == "sequential" ? "none" : name});
+    meanings.push_back({{name}, name});
     if (name != "sequential") all.push_back(name);
   }
   if (all.size() > 1) meanings.push_back({{all[all.size() - 2], all.back()}, "tie"});
@@ -122,7 +122,7 @@ std::optional<Plot> winners_plot(const Run& run) {
   for (std::size_t i = 0; i < run.cases.size(); ++i) {
     const Case& c = run.cases[i];
     const double top = f.box.top - above - row_height * static_cast<double>(i), middle = top - row_height / 2;
-    if (i == 0 || c.kernel != run.cases[i - 1].kernel) f.line(16, top, f.width - 16, top, faint, 1);
+    if (i == 0 || c.kernel != run.cases[i - 1].kernel) f.line(16, top, right, top, faint, 1);
     f.text(shortened(c.name, 40), 16, middle, 10, ink);
     f.text(time_words(c.sequential.median_ns), times_right, middle, 9, soft, "right");
     for (std::size_t k = 0; k < counts.size(); ++k) {
