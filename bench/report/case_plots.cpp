@@ -59,12 +59,6 @@ void draw_roof(Figure& f, const std::vector<RoofAt>& roofs, double scale, std::v
     labels.push_back({roofs.back().bound + " roof", ink, f.px(roofs.back().threads), f.py(last)});
 }
 
-std::vector<std::pair<int, double>> roof_line(const std::vector<RoofAt>& roofs, double scale) {
-  std::vector<std::pair<int, double>> out;
-  for (const RoofAt& each : roofs) out.emplace_back(each.threads, each.speedup * scale);
-  return out;
-}
-
 constexpr std::string_view roof_caption = " Dotted: the most that the measured ceilings allow.";
 
 }  // namespace
@@ -109,9 +103,7 @@ std::optional<Plot> speedup_plot(const Run& run, const Case& c, const std::strin
   f.titles("threads", "speedup");
   thread_ticks(f, counts);
   f.ticks('y', speedup_values(f.y.low, f.y.high));
-  limits(f, run,
-         with_line(with_line(series, {{counts.front(), counts.front()}, {counts.back(), counts.back()}}),
-                   roof_line(roofs, 1)));
+  limits(f, run);
   f.straight(f.x.low, f.x.low, f.x.high, f.x.high, reference);
 
   if (fitted)
@@ -155,7 +147,7 @@ std::optional<Plot> efficiency_plot(const Run& run, const Case& c, const std::st
   f.titles("threads", "efficiency (%)");
   thread_ticks(f, counts);
   f.ticks('y', f.y.high > 200 ? even_values(0, f.y.high) : even_values(0, f.y.high, 5));
-  limits(f, run, series);
+  limits(f, run);
   f.straight(f.x.low, 100, f.x.high, 100, reference);
   std::vector<EndLabel> labels{{"ideal", soft, f.box.right - 5, f.py(100)}};
   std::ranges::move(draw(f, series, percent_words), std::back_inserter(labels));
@@ -197,12 +189,7 @@ std::optional<Plot> time_plot(const Run& run, const Case& c, const std::string& 
   f.titles("threads", fmt::format("time ({})", names[step]));
   thread_ticks(f, counts);
   f.ticks('y', round_values(f.y.low, f.y.high));
-  const double one = c.sequential.median_ns;
-  limits(f, run,
-         has_sequential
-             ? with_line(series, {{counts.front(), one / counts.front()}, {counts.back(), one / counts.back()}})
-             : series,
-         unit);
+  limits(f, run);
   std::vector<EndLabel> labels;
   if (has_sequential) {
     const double sequential = c.sequential.median_ns / unit;
@@ -253,7 +240,7 @@ std::optional<Plot> throughput_plot(const Run& run, const Case& c, const std::st
   f.titles("threads", unit);
   thread_ticks(f, counts);
   f.ticks('y', round_values(f.y.low, f.y.high));
-  limits(f, run, with_line(series, roof_line(roofs, scale)));
+  limits(f, run);
   std::vector<EndLabel> labels;
   draw_roof(f, roofs, scale, labels);
   std::ranges::move(draw(f, series, [](double value) { return number_words(value); }), std::back_inserter(labels));
@@ -292,7 +279,7 @@ std::optional<Plot> karp_flatt_plot(const Run& run, const Case& c, const std::st
   f.titles("threads", "serial part (%)");
   thread_ticks(f, counts);
   f.ticks('y', even_values(f.y.low, f.y.high));
-  limits(f, run, series);
+  limits(f, run);
   f.straight(f.x.low, 0, f.x.high, 0, reference);
   end_labels(f, draw(f, series, percent_words));
   plot.script = f.script();

@@ -65,9 +65,9 @@ std::string signed_words(const std::string& number) {
 std::string with_units_kept(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool kept =
-        text[i] == ' ' && i > 0 && i + 1 < text.size() && std::isdigit(static_cast<unsigned char>(text[i - 1])) &&
-        (text[i + 1] == '%' || std::isalpha(static_cast<unsigned char>(text[i + 1])) || text[i + 1] == '\xC2');
+    const bool kept = text[i] == ' ' && i > 0 && std::isdigit(static_cast<unsigned char>(text[i - 1])) &&
+                      (text.substr(i + 1).starts_with('%') || text.substr(i + 1).starts_with("µ") ||
+                       (i + 1 < text.size() && std::isalpha(static_cast<unsigned char>(text[i + 1]))));
     out += kept ? std::string("\u00A0") : std::string(1, text[i]);
   }
   return out;
@@ -375,6 +375,28 @@ void thread_ticks(Figure& f, const std::vector<int>& counts) {
 double set_apart(const Figure& f, std::size_t i, std::size_t count) {
   const double place = static_cast<double>(i) - static_cast<double>(count - 1) / 2;
   return std::exp2(place * 0.012 * std::log2(f.x.high / f.x.low));
+}
+
+void limits(Figure& f, const Run& run) {
+  std::vector<std::pair<double, std::string>> lines;
+  if (known(run.physical_cores)) lines.emplace_back(run.physical_cores, "physical cores");
+  if (known(run.quota_cpus)) {
+    if (!lines.empty() && lines[0].first == run.quota_cpus) {
+      lines[0].second = "cores and quota";
+    } else {
+      lines.emplace_back(run.quota_cpus, "quota");
+    }
+  }
+  std::erase_if(lines, [&](const auto& line) { return line.first < f.x.low || line.first > f.x.high; });
+  std::ranges::sort(lines);
+  // Two names that would touch grow away from each other.
+  const bool close = lines.size() == 2 && f.px(lines[1].first) - f.px(lines[0].first) < 65;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const double place = f.px(lines[i].first);
+    f.line(place, f.box.bottom, place, f.box.top + 2, reference, 0.9, "(2,4)");
+    const double aside = !close ? 0 : i == 0 ? 4 : -4;
+    f.text(lines[i].second, place + aside, f.box.top + 8, 9, soft, !close ? "center" : i == 0 ? "right" : "left");
+  }
 }
 
 }  // namespace speedwell::bench::report

@@ -139,5 +139,7 @@ void thread_axis(Figure& f, const std::vector<int>& counts);
 void thread_ticks(Figure& f, const std::vector<int>& counts);
 // Parallel backends side by side, so that overlapping intervals are seen: the factor for the `i`-th's thread counts.
 double set_apart(const Figure& f, std::size_t i, std::size_t count);
+// A vertical hairline where the machine's cores or quota end, named above the box, where no curve runs.
+void limits(Figure& f, const Run& run);
 
 }  // namespace speedwell::bench::report

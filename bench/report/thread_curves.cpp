@@ -22,49 +22,6 @@ void add(Series& series, int threads, const Measured& measured, int samples) {
 
 bool is_parallel(const Series& series) { return !series.peer && series.look.series != "sequential"; }
 
-// Where the curves run, with their intervals, within a label's width left of a place: from, to in pixels.
-std::vector<std::pair<double, double>> taken_near(const Figure& f, const std::vector<Series>& series, double place,
-                                                  double unit) {
-  constexpr double width = 24, margin = 5;
-  std::vector<std::pair<double, double>> out;
-  const auto take = [&](double one, double other) {
-    out.emplace_back(std::min(one, other) - margin, std::max(one, other) + margin);
-  };
-  for (const Series& each : series)
-    for (std::size_t i = 0; i < each.rows.size(); ++i) {
-      const Row& row = each.rows[i];
-      const double x = f.px(row.threads), y = f.py(row.value / unit);
-      if (std::fabs(x - place) < width) take(f.py(row.interval.low / unit), f.py(row.interval.high / unit));
-      if (i + 1 == each.rows.size()) continue;
-      const double next_x = f.px(each.rows[i + 1].threads),
-                   slope = (f.py(each.rows[i + 1].value / unit) - y) / (next_x - x);
-      const double from = std::max(x, place - width), to = std::min(next_x, place);
-      if (from <= to) take(y + slope * (from - x), y + slope * (to - x));
-    }
-  std::ranges::sort(out);
-  return out;
-}
-
-// The middle of a label of some length along a vertical line: at the bottom, else at the top, else where the largest
-// gap is.
-double free_middle(const Box& box, const std::vector<std::pair<double, double>>& taken, double length) {
-  struct Gap {
-    double from, to;
-  };
-  std::vector<Gap> gaps;
-  double from = box.bottom;
-  for (const auto& [low, high] : taken) {
-    if (low > from) gaps.push_back({from, std::min(low, box.top)});
-    from = std::max(from, high);
-  }
-  if (from < box.top) gaps.push_back({from, box.top});
-  const auto fits = [&](const Gap& gap) { return gap.to - gap.from >= length + 5; };
-  if (gaps.empty() || (gaps.front().from == box.bottom && fits(gaps.front()))) return box.bottom + 5 + length / 2;
-  if (gaps.back().to == box.top && fits(gaps.back())) return box.top - 4 - length / 2;
-  const Gap largest = *std::ranges::max_element(gaps, {}, [](const Gap& gap) { return gap.to - gap.from; });
-  return std::clamp((largest.from + largest.to) / 2, box.bottom + length / 2, box.top - length / 2);
-}
-
 }  // namespace
 
 std::vector<Series> series_of(const Case& c, const OfPoint& of_point, const OfPeer& of_peer) {
@@ -135,32 +92,6 @@ std::vector<EndLabel> draw(Figure& f, const std::vector<Series>& series,
                         f.py(last.value / unit)});
     }
   return labels;
-}
-
-void limits(Figure& f, const Run& run, const std::vector<Series>& series, double unit) {
-  std::vector<std::pair<double, std::string>> lines;
-  if (known(run.physical_cores)) lines.emplace_back(run.physical_cores, "physical cores");
-  if (known(run.quota_cpus)) {
-    if (!lines.empty() && lines[0].first == run.quota_cpus) {
-      lines[0].second = "cores and quota";
-    } else {
-      lines.emplace_back(run.quota_cpus, "quota");
-    }
-  }
-  for (const auto& [value, words] : lines) {
-    if (value < f.x.low || value > f.x.high) continue;
-    const double place = f.px(value);
-    f.line(place, f.box.bottom, place, f.box.top, reference, 0.9, "(2,4)");
-    const double length = 9 * 0.53 * static_cast<double>(words.size());
-    f.text(words, place - 8, free_middle(f.box, taken_near(f, series, place, unit), length), 9, soft, "center",
-           "rotate by 90");
-  }
-}
-
-std::vector<Series> with_line(std::vector<Series> series, const std::vector<std::pair<int, double>>& line) {
-  series.push_back({"", "", {}, true, {}});
-  for (const auto& [threads, value] : line) series.back().rows.push_back({threads, value, {value, value}, 0});
-  return series;
 }
 
 std::string remarks(const std::vector<Series>& series) {

@@ -47,12 +47,6 @@ std::string csv_of(const std::vector<Series>& series, std::string_view column);
 std::vector<EndLabel> draw(Figure& f, const std::vector<Series>& series,
                            const std::function<std::string(double)>& words, double unit = 1);
 
-// A vertical hairline where the machine's cores or quota end, named along it where the curves leave room.
-void limits(Figure& f, const Run& run, const std::vector<Series>& series, double unit = 1);
-
-// The series and one more that nobody measured, such as the ideal, for limits() to keep clear of.
-std::vector<Series> with_line(std::vector<Series> series, const std::vector<std::pair<int, double>>& line);
-
 // What the caption says of the peers and of markers that stand beside each other.
 std::string remarks(const std::vector<Series>& series);
 

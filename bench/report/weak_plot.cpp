@@ -96,7 +96,7 @@ std::optional<Plot> weak_scaling_plot(const Run& run, const Case& c, const std::
   f.text("scaled speedup", 14, (f.box.bottom + f.box.top) / 2, 11, ink, "center", "rotate by 90");
   thread_ticks(f, counts);
   f.ticks('y', speedup_values(f.y.low, f.y.high));
-  limits(f, run, with_line(speedups, {{counts.front(), counts.front()}, {counts.back(), counts.back()}}));
+  limits(f, run);
   f.straight(f.x.low, f.x.low, f.x.high, f.x.high, reference);
   std::vector<EndLabel> labels = draw(f, speedups, factor_words);
   labels.push_back({"ideal", soft, f.px(counts.back()), f.py(counts.back())});
