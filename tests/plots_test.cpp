@@ -185,6 +185,16 @@ TEST(Plots, ThroughputIsInOperationsOrBytesWhicheverAreMore) {
   EXPECT_THAT(plot_of(run, "matmul_f32_64_throughput").script, HasSubstr("'Gop/s'"));
 }
 
+TEST(Plots, TheRoofIsNamedByWhatBounds) {
+  json run = full_run();
+  EXPECT_THAT(plot_of(run, "matmul_f32_64_speedup").script, HasSubstr("'compute roof'"));
+  for (const auto& [bound, words] : {std::pair("l2", "'L2 roof'"), std::pair("overhead", "'roof'")}) {
+    for (json& each : run["cases"][0]["curves"])
+      for (json& p : each["points"]) p["bound"] = bound;
+    EXPECT_THAT(plot_of(run, "matmul_f32_64_speedup").script, HasSubstr(words));
+  }
+}
+
 TEST(Plots, KarpFlattIsTheSerialPartWithItsInterval) {
   const std::string csv = csv_of(full_run(), "matmul_f32_64_karp_flatt");
   // (1/2.5 - 1/8) / (1 - 1/8), and the same of 2.525 and 2.475.

@@ -50,13 +50,19 @@ std::string roof_rows(const std::vector<RoofAt>& roofs, double scale) {
   return out;
 }
 
+// "memory roof", "L2 roof"; what bounds a point without being a roof isn't named.
+std::string roof_words(const std::string& bound) {
+  if (bound == "l1" || bound == "l2" || bound == "l3") return "L" + bound.substr(1) + " roof";
+  return bound == "compute" || bound == "memory" || bound == "imbalance" ? bound + " roof" : "roof";
+}
+
 void draw_roof(Figure& f, const std::vector<RoofAt>& roofs, double scale, std::vector<EndLabel>& labels) {
   if (roofs.empty()) return;
   f.element(fmt::format("'{}.csv' using {}:3 with lines lc rgb '{}' lw 1.6 dt (1.5,3)", f.name, in_series("roof", "$2"),
                         ink));
   const double last = roofs.back().speedup * scale;
   if (last > f.y.low && last < f.y.high)
-    labels.push_back({roofs.back().bound + " roof", ink, f.px(roofs.back().threads), f.py(last)});
+    labels.push_back({roof_words(roofs.back().bound), ink, f.px(roofs.back().threads), f.py(last)});
 }
 
 constexpr std::string_view roof_caption = " Dotted: the most that the measured ceilings allow.";

@@ -79,13 +79,13 @@ std::vector<EndLabel> draw(Figure& f, const std::vector<Series>& series,
       const double factor = is_parallel(each) ? set_apart(f, place++, parallel) : 1;
       const std::string x = in_series(each.name, fmt::format("$2*{:.5f}", factor));
       const bool sequential = each.look.series == "sequential";
-      if (!peers && !sequential) f.intervals(x, column(4), column(5), each.look.color, 1.1);
+      const bool wide =
+          std::ranges::any_of(each.rows, [](const Row& row) { return row.interval.low < row.interval.high; });
+      if (!peers && wide) f.intervals(x, column(4), column(5), each.look.color, 1.1);
+      const double mark_size = peers ? 0.7 : sequential ? 1 : 0.75;
       f.element(fmt::format("'{}.csv' using {}:({}) with linespoints pt {} ps {:g} lc rgb '{}' lw {:g} dt {}", f.name,
-                            x, column(3), each.look.marker,
-                            peers        ? 0.7
-                            : sequential ? 1.0
-                                         : 0.75,
-                            each.look.color, peers ? 1.2 : 1.7, each.look.dash));
+                            x, column(3), each.look.marker, mark_size, each.look.color, peers ? 1.2 : 1.7,
+                            each.look.dash));
       if (sequential) continue;
       const Row& last = each.rows.back();
       labels.push_back({each.words + "  " + words(last.value), peers ? "#6E6E6E" : each.look.color, f.px(last.threads),
