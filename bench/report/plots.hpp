@@ -12,7 +12,7 @@ namespace speedwell::bench::report {
 struct Plot {
   std::string name;         // of its files, without extension
   std::string of;           // the case's name; empty for a plot of the whole run
-  std::string what;         // "speedup", "efficiency", "time", "overview", "roofline"
+  std::string what;         // its kind: "speedup", "overview", ...: the last part of its name
   std::string title;        // in words, for those who can't see it
   std::string script, csv;  // NAME.gp reads NAME.csv and writes NAME.svg and NAME.png
 };
