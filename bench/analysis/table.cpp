@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/analysis/analysis.hpp"
+#include "bench/terminal.hpp"
 #include "runtime/scaling/words.hpp"
 
 namespace speedwell::bench {
@@ -23,51 +24,10 @@ namespace {
 // Below this many columns there is nothing to be gained by breaking lines.
 constexpr int narrowest = 40;
 
-// Columns, not bytes: all that is printed here is Latin, so a column is a code point.
-int columns(std::string_view text) {
-  return static_cast<int>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-}
-
 std::string without_trailing_space(std::string line) {
   line.erase(line.find_last_not_of(' ') + 1);
   return line;
 }
-
-// Breaks at spaces; a word longer than a line stands on one of its own.
-std::string wrap(const std::string& text, int width, const std::string& indent) {
-  std::string out;
-  std::string line;
-  const auto flush = [&] {
-    if (!line.empty()) out += indent + line + "\n";
-    line.clear();
-  };
-  for (std::size_t begin = 0; begin < text.size();) {
-    std::size_t end = std::min(text.find(' ', begin), text.size());
-    // "12 %" stays together.
-    if (text.compare(end, 2, " %") == 0) end = std::min(text.find(' ', end + 1), text.size());
-    const std::string word = text.substr(begin, end - begin);
-    if (!line.empty() && columns(indent) + columns(line) + 1 + columns(word) > width) flush();
-    if (!word.empty()) line += (line.empty() ? "" : " ") + word;
-    begin = end + 1;
-  }
-  flush();
-  return out;
-}
-
-class Ink {
- public:
-  explicit Ink(bool colour) : colour_(colour) {}
-  std::string bold(const std::string& text) const { return paint("1", text); }
-  std::string good(const std::string& text) const { return paint("1;32", text); }
-  std::string faint(const std::string& text) const { return paint("2", text); }
-
- private:
-  std::string paint(const char* code, const std::string& text) const {
-    return colour_ && text.find_first_not_of(' ') != std::string::npos ? fmt::format("\x1b[{}m{}\x1b[0m", code, text)
-                                                                       : text;
-  }
-  bool colour_;
-};
 
 // Two decimals below ten, as a column of speedups is read by comparing.
 std::string factor(double value) { return fmt::format("{:.{}f}", value, value < 9.995 ? 2 : value < 99.95 ? 1 : 0); }

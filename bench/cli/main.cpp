@@ -28,6 +28,7 @@ struct Command {
   MachineOptions machine;
   BenchOptions bench;
   ReportOptions report;
+  CompareOptions compare;
   FilterOptions filter;
   LadderOptions ladder;
 
@@ -103,6 +104,26 @@ void add_report(CLI::App& app, ReportOptions& options) {
   verb->add_flag("--json", options.json, "Print the analysis as JSON");
 }
 
+void add_compare(CLI::App& app, CompareOptions& options) {
+  CLI::App* const verb =
+      app.add_subcommand("compare", "Say what got slower and what faster between two runs, as far as that is sure");
+  verb->add_option(
+          "RUN", options.words,
+          "The old run and the new one, each a run's folder, its journal, or latest; or one run that was taken "
+          "with bench --against. Then patterns of cases, if not all")
+      ->required()
+      ->type_name("");
+  verb->add_option("--threshold", options.threshold_percent, "A change of less is none")
+      ->capture_default_str()
+      ->type_name("PERCENT");
+  verb->add_flag("--force", options.force, "Also runs of different machines, builds, instruction sets or pinning");
+  verb->add_flag("--all", options.all, "Also show each cell that is within noise");
+  verb->add_flag("--json", options.json, "Print JSON");
+  verb->add_flag("--markdown", options.markdown, "Print Markdown, for a pull request");
+  verb->footer(
+      "Status: 0 no regression, 1 a cell is surely slower or failed, 2 wrong use, 3 the runs can't be compared.");
+}
+
 void add_filter(CLI::App& app, FilterOptions& options) {
   CLI::App* const verb = app.add_subcommand("filter", "Run an image filter on a PNG file");
   verb->add_option("IN", options.in, "A PNG image; 16 bits are rounded to 8, a palette becomes its colours")
@@ -154,6 +175,7 @@ Command::Command() {
   add_machine(app, machine);
   add_bench(app, bench);
   add_report(app, report);
+  add_compare(app, compare);
   add_filter(app, filter);
   add_ladder(app, ladder);
 }
@@ -194,8 +216,9 @@ int parse(Command& command, int argc, char** argv) {
     const std::vector<std::string> unexpected = command.app.remaining(true);
     if (!unexpected.empty()) return complain(exit_wrong_use, about_unexpected(command.app, unexpected));
     if (argc < 2) {
-      return complain(exit_wrong_use,
-                      "no verb given, expected one of machine, bench, report, filter, ladder; --help says more");
+      return complain(
+          exit_wrong_use,
+          "no verb given, expected one of machine, bench, report, compare, filter, ladder; --help says more");
     }
     return complain(exit_wrong_use, error.what());
   }
@@ -205,6 +228,7 @@ int run_verb(const Command& command) {
   if (command.app.got_subcommand("machine")) return run_machine(command.machine);
   if (command.app.got_subcommand("bench")) return run_bench(command.bench);
   if (command.app.got_subcommand("report")) return run_report(command.report);
+  if (command.app.got_subcommand("compare")) return run_compare(command.compare);
   if (command.app.got_subcommand("ladder")) return run_ladder(command.ladder);
   return run_filter(command.filter);
 }
