@@ -20,9 +20,9 @@ struct Substitute {
   std::string_view character;
   std::string_view ascii;
 };
-constexpr Substitute substitutes[] = {{"×", "x"},     {"–", "-"},     {"±", "+-"}, {"µ", "u"}, {"…", "..."}, {"·", "*"},
-                                      {"∛", "cbrt "}, {"√", "sqrt "}, {"₁", "1"},  {"▁", "_"}, {"▂", "."},   {"▃", ","},
-                                      {"▄", "-"},     {"▅", "="},     {"▆", "+"},  {"▇", "*"}, {"█", "#"}};
+constexpr Substitute substitutes[] = {{"×", "x"},     {"–", "-"}, {"±", "+-"}, {"µ", "u"}, {"…", "..."}, {"∛", "cbrt "},
+                                      {"√", "sqrt "}, {"₁", "1"}, {"▁", "_"},  {"▂", "."}, {"▃", ","},   {"▄", "-"},
+                                      {"▅", "="},     {"▆", "+"}, {"▇", "*"},  {"█", "#"}};
 
 bool continues(char c) { return (c & 0xC0) == 0x80; }
 
@@ -121,8 +121,7 @@ std::string bars(std::span<const double> values, double full) {
   std::string text;
   for (const double value : values) {
     const double height = std::round(heights * value / full);
-    // What isn't known stays empty; what is known is seen.
-    text += std::isfinite(height) ? blocks[static_cast<int>(std::clamp(height, 1.0, 1.0 * heights)) - 1] : " ";
+    text += std::isfinite(height) ? blocks[static_cast<int>(std::clamp(height, 1.0, 1.0 * heights)) - 1] : "·";
   }
   return text;
 }

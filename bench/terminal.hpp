@@ -37,7 +37,7 @@ std::string wrap(const std::string& text, int width, const std::string& indent);
 // The text in characters that every terminal has: "1.9x" for "1.9×", "_.:=#" for blocks.
 std::string in_ascii(std::string_view text);
 
-// A character of eight heights for each value: the highest for `full` and above.
+// A block of eight heights for each value, the highest for `full` and above; a dot for what is not a number.
 std::string bars(std::span<const double> values, double full);
 
 class Ink {

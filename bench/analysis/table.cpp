@@ -2,6 +2,9 @@
 // The analysis as text for a terminal: a table of two lines a case, then the verdicts.
 #include <algorithm>
 #include <cstddef>
+#include <limits>
+#include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -153,6 +156,39 @@ std::string narrow_row(const Row& row, const std::vector<std::string>& backends,
   return row.peer.empty() ? text : fmt::format("{}  {}\n", text, row.peer);
 }
 
+constexpr std::string_view unbreakable = "\u00a0";
+
+// Each model's speedup against threads, a bar a count, and what threads alone would give: "openmp ▂▄▇  ideal ▂▄█".
+std::string plot_of(const json& study, int width) {
+  std::set<int> counts;
+  for (const json& curve : study.at("curves")) {
+    for (const json& point : curve.at("points")) {
+      if (point.at("speedup").is_number()) counts.insert(point.at("threads").get<int>());
+    }
+  }
+  if (counts.size() < 2) return "";
+  const double most = *counts.rbegin();
+  std::string text = fmt::format("speedup on {} threads:", fmt::join(counts, ", "));
+  for (const json& curve : study.at("curves")) {
+    std::map<int, double> speedups;
+    for (const json& point : curve.at("points")) {
+      if (point.at("speedup").is_number()) speedups[point.at("threads").get<int>()] = point.at("speedup").get<double>();
+    }
+    std::vector<double> heights;
+    for (const int count : counts) {
+      heights.push_back(speedups.contains(count) ? speedups[count] : std::numeric_limits<double>::quiet_NaN());
+    }
+    text += fmt::format(" {}{}{}", curve.at("backend").get<std::string>(), unbreakable, bars(heights, most));
+  }
+  text += fmt::format(" ideal{}{}", unbreakable, bars(std::vector<double>(counts.begin(), counts.end()), most));
+  // A name and its bars were kept on one line.
+  std::string wrapped = wrap(text, width, "  ");
+  for (std::size_t at = 0; (at = wrapped.find(unbreakable, at)) != std::string::npos;) {
+    wrapped.replace(at, unbreakable.size(), " ");
+  }
+  return wrapped;
+}
+
 constexpr const char* legend =
     "N×@P: N times the speed of the best sequential version, on P threads (95 % interval of the median, paired by "
     "round). * fastest, = tied for fastest; none marked: sequential is. Peers: their speed over our best on as many "
@@ -193,7 +229,7 @@ std::string render_table(const json& analysis, bool colour, int width) {
   for (const Row& row : rows) text += fits ? wide_row(row, widths, ink) : narrow_row(row, backends, ink);
   text += fmt::format("\n{}\n", wrap(legend, width, ""));
   for (const json& study : cases) {
-    text += fmt::format("{}\n{}", ink.bold(study.at("case").get<std::string>()),
+    text += fmt::format("{}\n{}{}", ink.bold(study.at("case").get<std::string>()), plot_of(study, width),
                         wrap(study.at("verdict").get<std::string>(), width, "  "));
     if (const int rejected = study.at("rejected_samples").get<int>(); rejected > 0) {
       const std::string note =

@@ -78,7 +78,7 @@ std::string text_of(const json& comparison) {
 
 void check_common(const json& comparison, const std::vector<std::string>& patterns) {
   if (!comparison.at("cells").empty() || !comparison.at("failed").empty()) return;
-  const std::string among = patterns.empty() ? "" : fmt::format(" that match {}", fmt::join(patterns, " or "));
+  const std::string among = patterns.empty() ? "" : fmt::format(" that matches {}", fmt::join(patterns, " or "));
   throw JournalError(
       fmt::format("nothing to compare: no cell{} was measured in both; {} only in the old, {} only in "
                   "the new",

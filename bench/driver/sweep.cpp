@@ -137,7 +137,11 @@ Sweep::Sweep(const Journal& journal, JournalWriter& writer, Children& children, 
     if (!record.contains("cell")) continue;
     State& state = cells_[by_name.at(record["cell"].get<std::string>())];
     const std::string kind = record["kind"].get<std::string>();
-    if (kind == "sample") state.samples[record["round"].get<int>()] = record["ns"].get<double>();
+    if (kind == "sample") {
+      const int round = record["round"].get<int>();
+      state.samples[round] = record["ns"].get<double>();
+      progress_.took(state.cell, round, state.samples[round]);
+    }
     if (kind == "failed" || kind == "skipped") state.out = true;
     if (kind == "failed") state.failed = true;
   }
@@ -372,6 +376,7 @@ Sweep::Taken Sweep::try_sample(State& cell, int round, int attempt) {
                   {"steal_ticks", number_or(answer, "steal_ticks", 0)},
                   {"involuntary_switches", number_or(answer, "involuntary_switches", 0)}});
   cell.samples[round] = ns;
+  progress_.took(cell.cell, round, ns);
   return Taken::sample;
 }
 
