@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <iterator>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <optional>
@@ -111,8 +112,26 @@ struct Change {
   double p = 1;
   double old_ns = 0;
   double new_ns = 0;
-  int samples = 0;  // of the side that has fewer
+  double drift = 0;  // logarithm of how far the thirds of a run lie apart
+  int samples = 0;   // of the side that has fewer
 };
+
+// Samples are independent only as long as the machine stays as it is. A virtual machine whose cores are moved to other
+// places by its host takes half as long for some minutes, and no interval of one run shows what the next will meet:
+// what moved by so much within a run may do so between runs. Values are in the order of rounds.
+double drift_of(const std::vector<double>& values) {
+  constexpr std::size_t parts = 3;
+  if (values.size() < parts) return 0;
+  double least = std::numeric_limits<double>::infinity(), most = 0;
+  for (std::size_t part = 0; part < parts; ++part) {
+    const auto begin = values.begin() + static_cast<std::ptrdiff_t>(part * values.size() / parts);
+    const auto end = values.begin() + static_cast<std::ptrdiff_t>((part + 1) * values.size() / parts);
+    const double middle = scaling::median({begin, end});
+    least = std::min(least, middle);
+    most = std::max(most, middle);
+  }
+  return std::log(most / least);
+}
 
 double median_of_resample(const std::vector<double>& values, std::vector<double>& resample, scaling::Random& random) {
   resample.resize(values.size());
@@ -127,6 +146,7 @@ Change between_runs(const Rounds& older, const Rounds& newer, const std::string&
   const std::vector<double> after = by_round(newer);
   Change change{.old_ns = scaling::median(before),
                 .new_ns = scaling::median(after),
+                .drift = std::max(drift_of(before), drift_of(after)),
                 .samples = static_cast<int>(std::min(before.size(), after.size()))};
   change.ratio = change.new_ns / change.old_ns;
   scaling::Random random(scaling::seed_of(name));
@@ -158,6 +178,7 @@ Change within_run(const Rounds& older, const Rounds& newer, const std::string& n
                 .ci = scaling::bootstrap_median(ratios, scaling::seed_of(name)),
                 .old_ns = scaling::median(by_round(before)),
                 .new_ns = scaling::median(by_round(after)),
+                .drift = drift_of(ratios),
                 .samples = static_cast<int>(ratios.size())};
   // Signed ranks see a change through a drift that both builds share, but nine rounds can't take them below 1/256,
   // which is no evidence among hundreds of cells; the U test can go lower, but not through a drift. Twice the smaller
@@ -170,12 +191,14 @@ Change within_run(const Rounds& older, const Rounds& newer, const std::string& n
 struct Control {
   std::string name;
   int threads = 1;
-  std::string of_bound{};  // only for cells that this holds; empty: any
+  std::string of_bound{};  // on one thread only for cells that this holds; empty: any
   std::string of_case{};   // only for cells of this case; empty: any
   Change change{};
 
   bool concerns(const std::string& case_name, int cell_threads, const std::set<std::string>& bounds) const {
-    return threads == cell_threads && (of_bound.empty() || bounds.contains(of_bound)) &&
+    // Bandwidths of several threads also tell how their cores lie, whether they share a cache or a bus: that is for
+    // all.
+    return threads == cell_threads && (of_bound.empty() || threads > 1 || bounds.contains(of_bound)) &&
            (of_case.empty() || of_case == case_name);
   }
   // By how much it may have moved: what lies within a control's own interval is no proof of another change.
@@ -251,17 +274,18 @@ struct Pair {
 
 double adjusted_limit(double noise, double shift) { return (1 + noise) * std::exp(shift) - 1; }
 
-Limit limit_of(double threshold, double noise, const std::vector<const Control*>& controls) {
+Limit limit_of(double threshold, double noise, double drift, const std::vector<const Control*>& controls) {
   const Control* moved = nullptr;
   for (const Control* control : controls) {
     if (moved == nullptr || control->shift() > moved->shift()) moved = control;
   }
-  const double floor = adjusted_limit(noise, moved != nullptr ? moved->shift() : 0);
+  const double shift = moved != nullptr ? moved->shift() : 0;
+  const double floor = adjusted_limit(noise, std::max(drift, shift));
   const double within_noise = std::max(threshold, noise);
   if (floor <= threshold) return {threshold, within_noise, "threshold"};
   // Which of the two the greater part is of.
-  if (moved == nullptr || std::log1p(noise) >= moved->shift()) return {floor, within_noise, "noise floor"};
-  return {floor, within_noise, moved->name};
+  if (std::log1p(noise) >= std::max(drift, shift)) return {floor, within_noise, "noise floor"};
+  return {floor, within_noise, drift >= shift ? "drift within a run" : moved->name};
 }
 
 const char* verdict_of(const Pair& pair, double p) {
@@ -520,7 +544,8 @@ void add_shifts(json& notes, const std::map<const Control*, double>& raised) {
           "explains. There, a change{} counts from {}.",
           counted(static_cast<std::size_t>(control->threads), "thread"), control->name, control->change.ratio,
           control->change.ci.low, control->change.ci.high,
-          control->of_bound.empty() ? "" : " of what " + control->of_bound + " holds", percent(limit)));
+          control->of_bound.empty() || control->threads > 1 ? "" : " of what " + control->of_bound + " holds",
+          percent(limit)));
       continue;
     }
     if (least == nullptr || control->change.ratio < least->change.ratio) least = control;
@@ -592,7 +617,7 @@ json compare_runs(const Run& older, const Run& newer, const CompareRules& rules)
       if (control.concerns(cell.case_name, cell.threads, bounds)) concerned.push_back(&control);
     }
     pair.change = between_runs(pair.before->rounds, cell.rounds, cell.name);
-    pair.limit = limit_of(rules.threshold, noise, concerned);
+    pair.limit = limit_of(rules.threshold, noise, pair.change.drift, concerned);
     for (const Control* control : concerned) {
       if (control->name == pair.limit.from) raised[control] = pair.limit.value;
     }
@@ -635,10 +660,9 @@ json compare_builds(const Run& run, const CompareRules& rules) {
   // Cells that have no other half were not asked for in both builds.
   std::erase_if(newer, [&](const Cell* cell) { return !cells.contains(cell->name + std::string(against_suffix)); });
   Matched matched = match(older, newer, [](const Cell& cell) { return cell.name + std::string(against_suffix); });
-  const Limit limit = limit_of(rules.threshold, noise_of(run), {});
   for (Pair& pair : matched.pairs) {
     pair.change = within_run(pair.before->rounds, pair.after->rounds, pair.after->name);
-    pair.limit = limit;
+    pair.limit = limit_of(rules.threshold, noise_of(run), pair.change.drift, {});
   }
   json notes = json::array();
   if (run.analysis.at("noise_floor").is_null()) {
