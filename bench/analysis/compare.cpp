@@ -198,11 +198,16 @@ struct Control {
   bool concerns(const std::string& case_name, int cell_threads, const std::set<std::string>& bounds) const {
     // Bandwidths of several threads also tell how their cores lie, whether they share a cache or a bus: that is for
     // all.
-    return threads == cell_threads && (of_bound.empty() || threads > 1 || bounds.contains(of_bound)) &&
-           (of_case.empty() || of_case == case_name);
+    return threads == cell_threads && (of_case.empty() || of_case == case_name) && (threads > 1 || is_alike(bounds));
   }
-  // By how much it may have moved: what lies within a control's own interval is no proof of another change.
-  double shift() const { return std::max(std::abs(std::log(change.ci.low)), std::abs(std::log(change.ci.high))); }
+  // By how much a cell may have moved with it: what lies within a control's own interval is no proof of another change.
+  // Work that the control is not alike was seen to move up to 1.2 times as far (in logarithms): twice is on the safe
+  // side.
+  double shift(const std::set<std::string>& bounds) const {
+    const double own = std::max(std::abs(std::log(change.ci.low)), std::abs(std::log(change.ci.high)));
+    return is_alike(bounds) ? own : 2 * own;
+  }
+  bool is_alike(const std::set<std::string>& bounds) const { return of_bound.empty() || bounds.contains(of_bound); }
 };
 
 // "ceiling/triad/memory" is about cells that memory holds; arithmetic in registers is about all.
@@ -274,18 +279,19 @@ struct Pair {
 
 double adjusted_limit(double noise, double shift) { return (1 + noise) * std::exp(shift) - 1; }
 
-Limit limit_of(double threshold, double noise, double drift, const std::vector<const Control*>& controls) {
-  const Control* moved = nullptr;
-  for (const Control* control : controls) {
-    if (moved == nullptr || control->shift() > moved->shift()) moved = control;
-  }
-  const double shift = moved != nullptr ? moved->shift() : 0;
-  const double floor = adjusted_limit(noise, std::max(drift, shift));
+// The control that may have moved a cell farthest, in logarithms.
+struct Shift {
+  const Control* control = nullptr;
+  double size = 0;
+};
+
+Limit limit_of(double threshold, double noise, double drift, const Shift& shift) {
+  const double floor = adjusted_limit(noise, std::max(drift, shift.size));
   const double within_noise = std::max(threshold, noise);
   if (floor <= threshold) return {threshold, within_noise, "threshold"};
-  // Which of the two the greater part is of.
-  if (std::log1p(noise) >= std::max(drift, shift)) return {floor, within_noise, "noise floor"};
-  return {floor, within_noise, drift >= shift ? "drift within a run" : moved->name};
+  // Which of them the greater part is of.
+  if (std::log1p(noise) >= std::max(drift, shift.size)) return {floor, within_noise, "noise floor"};
+  return {floor, within_noise, drift >= shift.size ? "drift within a run" : shift.control->name};
 }
 
 const char* verdict_of(const Pair& pair, double p) {
@@ -541,7 +547,7 @@ void add_shifts(json& notes, const std::map<const Control*, double>& raised) {
     if (control->of_case.empty()) {
       notes.push_back(fmt::format(
           "The machine itself differs at {}: {} takes {:.3f} times as long ({:.3f}–{:.3f}), which no change of code "
-          "explains. There, a change{} counts from {}.",
+          "explains. There, a change{} has to exceed up to {}.",
           counted(static_cast<std::size_t>(control->threads), "thread"), control->name, control->change.ratio,
           control->change.ci.low, control->change.ci.high,
           control->of_bound.empty() || control->threads > 1 ? "" : " of what " + control->of_bound + " holds",
@@ -557,13 +563,13 @@ void add_shifts(json& notes, const std::map<const Control*, double>& raised) {
   if (peers == 1) {
     notes.push_back(
         fmt::format("The machine itself differs: {} takes {:.3f} times as long, though that library is the "
-                    "same. On as many threads, a change of that case counts from {}.",
+                    "same. On as many threads, a change of that case has to exceed {}.",
                     least->name, least->change.ratio, percent(lowest)));
   } else if (peers > 1) {
     notes.push_back(fmt::format(
         "The machine itself differs: {} cells of peer libraries take {:.3f} ({}) to {:.3f} ({}) "
         "times as long, though the libraries are the same. On as many threads, a change of "
-        "their cases counts from {} to {}.",
+        "their cases has to exceed {} to {}.",
         peers, least->change.ratio, least->name, most->change.ratio, most->name, percent(lowest), percent(highest)));
   }
 }
@@ -612,14 +618,16 @@ json compare_runs(const Run& older, const Run& newer, const CompareRules& rules)
     for (const auto* of : {&old_bounds, &new_bounds}) {
       if (const auto found = of->find(cell.name); found != of->end()) bounds.insert(found->second);
     }
-    std::vector<const Control*> concerned;
+    Shift shift;
     for (const Control& control : controls) {
-      if (control.concerns(cell.case_name, cell.threads, bounds)) concerned.push_back(&control);
+      if (!control.concerns(cell.case_name, cell.threads, bounds)) continue;
+      if (const double size = control.shift(bounds); size > shift.size) shift = {&control, size};
     }
     pair.change = between_runs(pair.before->rounds, cell.rounds, cell.name);
-    pair.limit = limit_of(rules.threshold, noise, pair.change.drift, concerned);
-    for (const Control* control : concerned) {
-      if (control->name == pair.limit.from) raised[control] = pair.limit.value;
+    pair.limit = limit_of(rules.threshold, noise, pair.change.drift, shift);
+    if (shift.control != nullptr && shift.control->name == pair.limit.from) {
+      double& most = raised[shift.control];
+      most = std::max(most, pair.limit.value);
     }
   }
 
