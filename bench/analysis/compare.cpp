@@ -497,8 +497,7 @@ constexpr Member must_be_equal[] = {{"machine", "cpu"},
                                     {"machine", "virtualization"},
                                     {"build", "compiler"},
                                     {"build", "flags"},
-                                    {"config", "pinned"},
-                                    {"config", "smt"}};
+                                    {"config", "pinned"}};
 
 const json& member_of(const json& header, const Member& member) {
   static const json nothing;
