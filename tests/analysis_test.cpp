@@ -1220,6 +1220,15 @@ TEST(Results, FilesHoldWhatTheyShould) {
   EXPECT_TRUE(times.contains("matmul/f64/1024x1024x1024/openblas/16"));
   EXPECT_FALSE(times.contains("median_blur/u8c3/1920x1080/tbb/8"));
 
+  const json only_medians = json::parse(text_of(folder.path() / "medians.json"));
+  EXPECT_EQ(only_medians.at("context"), results.at("context"));
+  EXPECT_EQ(only_medians.at("benchmarks").size(), medians.size());
+  for (const json& entry : only_medians.at("benchmarks")) {
+    EXPECT_EQ(entry.at("name"), entry.at("run_name"));
+    EXPECT_EQ(entry.at("run_type"), "iteration");
+    EXPECT_EQ(entry.at("real_time"), medians.at(entry.at("name").get<std::string>()));
+  }
+
   const std::string csv = text_of(folder.path() / "summary.csv");
   std::istringstream lines(csv);
   std::string line;
@@ -1235,7 +1244,7 @@ TEST(Results, FilesHoldWhatTheyShould) {
     EXPECT_EQ(commas, 17u) << line;
   }
   EXPECT_EQ(count, 1 + times.size() + 3);  // the header, each cell, three that failed
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 3);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 4);
 }
 
 TEST(Results, AFolderThatIsNotThereIsNamed) {
@@ -1272,6 +1281,8 @@ TEST(Table, ShowsWinnersTiesPeersAndFailures) {
   EXPECT_THAT(table, HasSubstr("matmul/f64/1024x1024x1024        48.2 ms   5.56×@16    8.95×@16*   7.09×@16"));
   EXPECT_THAT(table, HasSubstr("16.1×@16=   16.1×@16=   16.1×@16="));
   EXPECT_THAT(table, HasSubstr("openblas@16 is 1.07× as fast"));
+  // Of eight thread counts, those of 16 cores: the ideal grows as the counts do.
+  EXPECT_THAT(table, HasSubstr("ideal ▁▁▂▂▃▄▆█"));
   EXPECT_THAT(table, HasSubstr("failed"));
 }
 

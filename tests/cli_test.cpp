@@ -186,10 +186,10 @@ TEST_F(Cli, WrongUseSaysWhatWasGivenAndExpected) {
     const char* says;
   };
   const Wrong wrong[] = {
-      {{}, 2, "no verb given, expected one of machine, bench, report, filter, ladder"},
+      {{}, 2, "no verb given, expected one of machine, bench, report, compare, filter, ladder"},
       {{"bnch"},
        2,
-       "unknown verb 'bnch', expected one of machine, bench, report, filter, ladder, did you mean 'bench'?"},
+       "unknown verb 'bnch', expected one of machine, bench, report, compare, filter, ladder, did you mean 'bench'?"},
       {{"bench", "--treads", "2"}, 2, "'--treads', did you mean '--threads'?"},
       {{"bench", "--threads", "-1"}, 2, "'-1' in --threads -1 is not a thread count; expected numbers from 1 to 1024"},
       {{"bench", "--threads", "1000000"}, 2, "'1000000' in --threads 1000000"},

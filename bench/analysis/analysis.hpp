@@ -16,7 +16,7 @@ struct Journal;
 // is left out and said. The same journal always gives the same analysis.
 nlohmann::json analyse(const Journal& journal);
 
-// Writes analysis.json, results.json and summary.csv into the folder `run`, each whole or not at all.
+// Writes analysis.json, results.json, medians.json and summary.csv into the folder `run`, each whole or not at all.
 // Throws std::system_error, with the path and the system's reason.
 void write_results(const Journal& journal, const nlohmann::json& analysis, const std::filesystem::path& run);
 

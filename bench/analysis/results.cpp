@@ -100,8 +100,8 @@ double mean(const std::vector<double>& values) {
 
 double deviation(const std::vector<double>& values) { return stats::relative_deviation(values) * mean(values); }
 
-// https://github.com/google/benchmark/blob/main/docs/user_guide.md, "Output Formats": what its JSON reporter writes.
-ordered_json google_benchmark(const Journal& journal, const json& analysis) {
+// What Google Benchmark says of the machine.
+ordered_json context_of(const json& analysis) {
   const json& machine = analysis.at("machine");
   const auto from_machine = [&](const char* key, json otherwise) {
     return machine.is_object() ? machine.value(key, std::move(otherwise)) : otherwise;
@@ -116,19 +116,28 @@ ordered_json google_benchmark(const Journal& journal, const json& analysis) {
   }
   const json allowed = from_machine("allowed_cpus", json::array());
   const json cores = from_machine("physical_cores", 0);
-  ordered_json context = {{"date", analysis.at("started")},
-                          {"host_name", ""},
-                          {"executable", "speedwell_bench"},
-                          {"num_cpus", allowed.is_array() && !allowed.empty() ? json(allowed.size()) : cores},
-                          {"mhz_per_cpu", 0},
-                          {"cpu_scaling_enabled", false},
-                          {"caches", std::move(caches)},
-                          {"load_avg", json::array()},
-                          {"library_build_type", "release"},
-                          {"speedwell_schema", 1},
-                          {"speedwell_run", analysis.at("run")},
-                          {"speedwell_label", analysis.at("label")}};
+  return {{"date", analysis.at("started")},
+          {"host_name", ""},
+          {"executable", "speedwell_bench"},
+          {"num_cpus", allowed.is_array() && !allowed.empty() ? json(allowed.size()) : cores},
+          {"mhz_per_cpu", 0},
+          {"cpu_scaling_enabled", false},
+          {"caches", std::move(caches)},
+          {"load_avg", json::array()},
+          {"library_build_type", "release"},
+          {"speedwell_schema", 1},
+          {"speedwell_run", analysis.at("run")},
+          {"speedwell_label", analysis.at("label")}};
+}
 
+// https://github.com/google/benchmark/blob/main/docs/user_guide.md, "Output Formats": what its JSON reporter writes.
+// One document has each sample and the aggregates, the other only the medians, as if each were the one sample.
+struct GoogleBenchmark {
+  ordered_json samples;
+  ordered_json medians;
+};
+
+GoogleBenchmark google_benchmark(const Journal& journal, const json& analysis) {
   std::map<std::string, Timings> timings;
   for (const json& record : journal.records) {
     if (!record.is_object() || record.value("kind", json()) != "sample") continue;
@@ -144,6 +153,7 @@ ordered_json google_benchmark(const Journal& journal, const json& analysis) {
   }
 
   ordered_json benchmarks = ordered_json::array();
+  ordered_json medians = ordered_json::array();
   int family = 0;
   for_each_cell(analysis, [&](const json& study, const std::string& backend, const json& point, bool) {
     const std::string name =
@@ -172,6 +182,13 @@ ordered_json google_benchmark(const Journal& journal, const json& analysis) {
       add_times(one, each.real[i], each.cpu[i]);
       benchmarks.push_back(std::move(one));
     }
+    ordered_json middle = entry(name, "iteration");
+    middle["repetitions"] = 1;
+    middle["repetition_index"] = 0;
+    middle["threads"] = 1;
+    middle["iterations"] = static_cast<long long>(stats::median(each.calls));
+    add_times(middle, stats::median(each.real), stats::median(each.cpu));
+    medians.push_back(std::move(middle));
     const auto aggregate = [&](const char* what, const char* unit, auto&& of) {
       ordered_json one = entry(name + "_" + what, "aggregate");
       one["threads"] = 1;
@@ -190,7 +207,9 @@ ordered_json google_benchmark(const Journal& journal, const json& analysis) {
               [](const std::vector<double>& v) { return mean(v) > 0 ? stats::relative_deviation(v) : 0; });
     ++family;
   });
-  return {{"context", std::move(context)}, {"benchmarks", std::move(benchmarks)}};
+  const ordered_json context = context_of(analysis);
+  return {.samples = {{"context", context}, {"benchmarks", std::move(benchmarks)}},
+          .medians = {{"context", context}, {"benchmarks", std::move(medians)}}};
 }
 
 // Text from outside may not be UTF-8: replaced, not refused.
@@ -203,7 +222,9 @@ std::string pretty(const Json& value) {
 
 void write_results(const Journal& journal, const json& analysis, const std::filesystem::path& run) {
   write_file_atomically(run / "analysis.json", pretty(analysis));
-  write_file_atomically(run / "results.json", pretty(google_benchmark(journal, analysis)));
+  const GoogleBenchmark results = google_benchmark(journal, analysis);
+  write_file_atomically(run / "results.json", pretty(results.samples));
+  write_file_atomically(run / "medians.json", pretty(results.medians));
   write_file_atomically(run / "summary.csv", summary(analysis));
 }
 

@@ -2,6 +2,9 @@
 // The analysis as text for a terminal: a table of two lines a case, then the verdicts.
 #include <algorithm>
 #include <cstddef>
+#include <limits>
+#include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/analysis/analysis.hpp"
+#include "bench/terminal.hpp"
 #include "runtime/scaling/words.hpp"
 
 namespace speedwell::bench {
@@ -23,51 +27,10 @@ namespace {
 // Below this many columns there is nothing to be gained by breaking lines.
 constexpr int narrowest = 40;
 
-// Columns, not bytes: all that is printed here is Latin, so a column is a code point.
-int columns(std::string_view text) {
-  return static_cast<int>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-}
-
 std::string without_trailing_space(std::string line) {
   line.erase(line.find_last_not_of(' ') + 1);
   return line;
 }
-
-// Breaks at spaces; a word longer than a line stands on one of its own.
-std::string wrap(const std::string& text, int width, const std::string& indent) {
-  std::string out;
-  std::string line;
-  const auto flush = [&] {
-    if (!line.empty()) out += indent + line + "\n";
-    line.clear();
-  };
-  for (std::size_t begin = 0; begin < text.size();) {
-    std::size_t end = std::min(text.find(' ', begin), text.size());
-    // "12 %" stays together.
-    if (text.compare(end, 2, " %") == 0) end = std::min(text.find(' ', end + 1), text.size());
-    const std::string word = text.substr(begin, end - begin);
-    if (!line.empty() && columns(indent) + columns(line) + 1 + columns(word) > width) flush();
-    if (!word.empty()) line += (line.empty() ? "" : " ") + word;
-    begin = end + 1;
-  }
-  flush();
-  return out;
-}
-
-class Ink {
- public:
-  explicit Ink(bool colour) : colour_(colour) {}
-  std::string bold(const std::string& text) const { return paint("1", text); }
-  std::string good(const std::string& text) const { return paint("1;32", text); }
-  std::string faint(const std::string& text) const { return paint("2", text); }
-
- private:
-  std::string paint(const char* code, const std::string& text) const {
-    return colour_ && text.find_first_not_of(' ') != std::string::npos ? fmt::format("\x1b[{}m{}\x1b[0m", code, text)
-                                                                       : text;
-  }
-  bool colour_;
-};
 
 // Two decimals below ten, as a column of speedups is read by comparing.
 std::string factor(double value) { return fmt::format("{:.{}f}", value, value < 9.995 ? 2 : value < 99.95 ? 1 : 0); }
@@ -193,6 +156,39 @@ std::string narrow_row(const Row& row, const std::vector<std::string>& backends,
   return row.peer.empty() ? text : fmt::format("{}  {}\n", text, row.peer);
 }
 
+constexpr std::string_view unbreakable = "\u00a0";
+
+// Each model's speedup against threads, a bar a count, and what threads alone would give: "openmp ▂▄▇  ideal ▂▄█".
+std::string plot_of(const json& study, int width) {
+  std::set<int> counts;
+  for (const json& curve : study.at("curves")) {
+    for (const json& point : curve.at("points")) {
+      if (point.at("speedup").is_number()) counts.insert(point.at("threads").get<int>());
+    }
+  }
+  if (counts.size() < 2) return "";
+  const double most = *counts.rbegin();
+  std::string text = fmt::format("speedup on {} threads:", fmt::join(counts, ", "));
+  for (const json& curve : study.at("curves")) {
+    std::map<int, double> speedups;
+    for (const json& point : curve.at("points")) {
+      if (point.at("speedup").is_number()) speedups[point.at("threads").get<int>()] = point.at("speedup").get<double>();
+    }
+    std::vector<double> heights;
+    for (const int count : counts) {
+      heights.push_back(speedups.contains(count) ? speedups[count] : std::numeric_limits<double>::quiet_NaN());
+    }
+    text += fmt::format(" {}{}{}", curve.at("backend").get<std::string>(), unbreakable, bars(heights, most));
+  }
+  text += fmt::format(" ideal{}{}", unbreakable, bars(std::vector<double>(counts.begin(), counts.end()), most));
+  // A name and its bars were kept on one line.
+  std::string wrapped = wrap(text, width, "  ");
+  for (std::size_t at = 0; (at = wrapped.find(unbreakable, at)) != std::string::npos;) {
+    wrapped.replace(at, unbreakable.size(), " ");
+  }
+  return wrapped;
+}
+
 constexpr const char* legend =
     "N×@P: N times the speed of the best sequential version, on P threads (95 % interval of the median, paired by "
     "round). * fastest, = tied for fastest; none marked: sequential is. Peers: their speed over our best on as many "
@@ -233,7 +229,7 @@ std::string render_table(const json& analysis, bool colour, int width) {
   for (const Row& row : rows) text += fits ? wide_row(row, widths, ink) : narrow_row(row, backends, ink);
   text += fmt::format("\n{}\n", wrap(legend, width, ""));
   for (const json& study : cases) {
-    text += fmt::format("{}\n{}", ink.bold(study.at("case").get<std::string>()),
+    text += fmt::format("{}\n{}{}", ink.bold(study.at("case").get<std::string>()), plot_of(study, width),
                         wrap(study.at("verdict").get<std::string>(), width, "  "));
     if (const int rejected = study.at("rejected_samples").get<int>(); rejected > 0) {
       const std::string note =

@@ -156,9 +156,11 @@ int finish(const fs::path& run, const SweepOutcome& outcome, const BenchOptions&
                              counted(static_cast<std::size_t>(outcome.cells), "cell"), outcome.cost.wall_s,
                              in_words(outcome.cost)));
   }
+  bool regressed = false;
   if (outcome.rounds > 0) {
     if (outcome.signal == 0) progress.say("now the analysis and the report");
     present_results(run, {.report = !options.no_report, .json = options.json});
+    regressed = present_builds(run, !options.json);
     if (options.output.empty()) {
       const fs::path latest = fs::path(results_folder) / "latest";
       if (fs::exists(fs::symlink_status(latest)) && !fs::is_symlink(fs::symlink_status(latest))) {
@@ -173,7 +175,7 @@ int finish(const fs::path& run, const SweepOutcome& outcome, const BenchOptions&
     progress.warn(fmt::format("{} failed, see above", counted(static_cast<std::size_t>(outcome.failed), "cell")));
     return exit_negative;
   }
-  return exit_ok;
+  return regressed ? exit_negative : exit_ok;
 }
 
 int sweep_and_finish(const fs::path& run, const Journal& journal, JournalWriter writer, Children& children,

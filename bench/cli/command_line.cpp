@@ -30,6 +30,7 @@ struct Command {
   MachineOptions machine;
   BenchOptions bench;
   ReportOptions report;
+  CompareOptions compare;
   FilterOptions filter;
   LadderOptions ladder;
 
@@ -113,6 +114,26 @@ void add_report(CLI::App& app, ReportOptions& options) {
   verb->add_flag("--json", options.json, "Print the analysis as JSON");
 }
 
+void add_compare(CLI::App& app, CompareOptions& options) {
+  CLI::App* const verb =
+      app.add_subcommand("compare", "Say what got slower and what faster between two runs, as far as that is sure");
+  verb->add_option(
+          "RUN", options.words,
+          "The old run and the new one, each a run's folder, its journal, or latest; or one run that was taken "
+          "with bench --against. Then patterns of cases, if not all")
+      ->required()
+      ->type_name("");
+  verb->add_option("--threshold", options.threshold_percent, "A change of less is none")
+      ->capture_default_str()
+      ->type_name("PERCENT");
+  verb->add_flag("--force", options.force, "Also runs of different machines, builds, instruction sets or pinning");
+  verb->add_flag("--all", options.all, "Also show each cell that is within noise");
+  verb->add_flag("--json", options.json, "Print JSON");
+  verb->add_flag("--markdown", options.markdown, "Print Markdown, for a pull request");
+  verb->footer(
+      "Status: 0 no regression, 1 a cell is surely slower or failed, 2 wrong use, 3 the runs can't be compared.");
+}
+
 void add_filter(CLI::App& app, FilterOptions& options) {
   CLI::App* const verb = app.add_subcommand("filter", "Run an image filter on a PNG file");
   verb->add_option("IN", options.in, "A PNG image; 16 bits are rounded to 8, a palette becomes its colours")
@@ -164,6 +185,7 @@ Command::Command(const Program& program) : app(program.description) {
   add_machine(app, machine);
   add_bench(app, bench);
   add_report(app, report);
+  add_compare(app, compare);
   if (program.filter != nullptr) add_filter(app, filter);
   if (program.ladder != nullptr) add_ladder(app, ladder);
   bench.no_peers = brings_own_cases();
@@ -232,6 +254,7 @@ int run_verb(const Command& command, const Program& program) {
   if (command.app.got_subcommand("machine")) return run_machine(command.machine);
   if (command.app.got_subcommand("bench")) return run_bench(command.bench);
   if (command.app.got_subcommand("report")) return run_report(command.report);
+  if (command.app.got_subcommand("compare")) return run_compare(command.compare);
   if (program.ladder != nullptr && command.app.got_subcommand("ladder")) return program.ladder(command.ladder);
   return program.filter(command.filter);
 }

@@ -3,14 +3,12 @@
 
 #include <fmt/format.h>
 #include <algorithm>
-#include <cstdlib>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <system_error>
 #include <vector>
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "bench/analysis/analysis.hpp"
@@ -18,27 +16,11 @@
 #include "bench/driver/fingerprint.hpp"
 #include "bench/journal.hpp"
 #include "bench/report/report.hpp"
+#include "bench/terminal.hpp"
 
 namespace speedwell::bench {
 
 namespace fs = std::filesystem;
-
-namespace {
-
-// Where stdout isn't a terminal: what a mail or a log shows without wrapping.
-constexpr int width_elsewhere = 120;
-
-bool colours_on_stdout() {
-  const char* const no_colour = std::getenv("NO_COLOR");
-  return ::isatty(STDOUT_FILENO) == 1 && (no_colour == nullptr || *no_colour == '\0');
-}
-
-int width_of_stdout() {
-  winsize size = {};
-  return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : width_elsewhere;
-}
-
-}  // namespace
 
 fs::path new_run_folder() {
   std::string time = utc_now();
@@ -88,7 +70,9 @@ void present_results(const fs::path& run, const Present& what) {
   if (what.json) {
     fmt::print("{}\n", analysis.dump(2));
   } else {
-    fmt::print("{}", render_table(analysis, colours_on_stdout(), width_of_stdout()));
+    const Screen screen = screen_of(STDOUT_FILENO, width_elsewhere);
+    const std::string table = render_table(analysis, screen.colour, screen.width);
+    fmt::print("{}", screen.unicode ? table : in_ascii(table));
     if (what.report) fmt::print("\nReport: {}\n", (run / "report.html").string());
   }
 }

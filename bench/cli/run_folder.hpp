@@ -9,6 +9,8 @@ namespace speedwell::bench {
 
 inline constexpr const char* results_folder = "results";
 inline constexpr const char* journal_name = "journal.jsonl";
+// Where stdout isn't a terminal: what a mail or a log shows without wrapping.
+inline constexpr int width_elsewhere = 120;
 
 // A new name under results/, from the time: "results/20260301T123456Z".
 std::filesystem::path new_run_folder();
@@ -26,5 +28,9 @@ struct Present {
 
 // Makes all results of the run from its journal, and prints them.
 void present_results(const std::filesystem::path& run, const Present& what);
+
+// If the run holds cells of a second build: writes comparison.json beside the journal, and shows it. Whether a cell
+// regressed.
+bool present_builds(const std::filesystem::path& run, bool print);
 
 }  // namespace speedwell::bench

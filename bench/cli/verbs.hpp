@@ -55,6 +55,16 @@ struct ReportOptions {
 };
 int run_report(const ReportOptions& options);
 
+struct CompareOptions {
+  std::vector<std::string> words;  // one run or two, then patterns of cases
+  double threshold_percent = 5;
+  bool force = false;
+  bool all = false;
+  bool json = false;
+  bool markdown = false;
+};
+int run_compare(const CompareOptions& options);
+
 struct FilterOptions {
   std::filesystem::path in;
   std::filesystem::path out;

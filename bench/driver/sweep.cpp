@@ -95,7 +95,11 @@ Sweep::Sweep(const Journal& journal, JournalWriter& writer, Children& children, 
     if (!record.contains("cell")) continue;
     State& state = cells_[by_name.at(record["cell"].get<std::string>())];
     const std::string kind = record["kind"].get<std::string>();
-    if (kind == "sample") state.samples[record["round"].get<int>()] = record["ns"].get<double>();
+    if (kind == "sample") {
+      const int round = record["round"].get<int>();
+      state.samples[round] = record["ns"].get<double>();
+      progress_.took(state.cell, round, state.samples[round]);
+    }
     if (kind == "failed" || kind == "skipped") state.out = true;
     if (kind == "failed") state.failed = true;
   }
@@ -373,6 +377,7 @@ Sweep::Taken Sweep::try_sample(State& cell, int round, int attempt) {
   if (!disturbed.empty()) record["tainted"] = true;
   writer_.append(record);
   cell.samples[round] = ns;
+  progress_.took(cell.cell, round, ns);
   return Taken::sample;
 }
 
