@@ -23,6 +23,7 @@
 
 #include "bench/analysis/analysis.hpp"
 #include "bench/journal.hpp"
+#include "bench/report/model.hpp"
 #include "bench/report/sha256.hpp"
 
 namespace speedwell::bench {
@@ -462,6 +463,56 @@ TEST(Report, WhatIsNoAnalysisIsRefusedAndNothingWritten) {
   EXPECT_THAT(refusal(bad), HasSubstr("median_ns: expected a positive number, got 0"));
   bad = two_core_run({""});
   EXPECT_THAT(refusal(bad), HasSubstr("expected a name"));
+}
+
+TEST(ReportModel, KnowsWeakScalingCrossoversAndCacheCeilings) {
+  json analysis = two_core_run({"matmul/f32/64x64x64"});
+  json& c = analysis["cases"][0];
+  c["curves"][0]["points"][0].update({{"roof_ns", 9000}, {"tainted", 2}});
+  const json weak_point = {{"threads", 2},
+                           {"size", "81x81x81"},
+                           {"samples", 9},
+                           {"median_ns", 10500},
+                           {"ci_low_ns", 10400},
+                           {"ci_high_ns", 10600},
+                           {"scaled_speedup", 1.9},
+                           {"efficiency", 0.95},
+                           {"scaled_speedup_ci", {1.88, 1.92}},
+                           {"round_ns", {{1, 10500}}}};
+  c["weak_scaling"] = {{{"backend", "openmp"}, {"rule", "n = 64 · ∛p"}, {"points", {weak_point}}}};
+  analysis["ceilings"] = {
+      {{"threads", 1},
+       {"triad_bytes_per_s", 1e10},
+       {"caches", {{{"level", 2}, {"load_bytes_per_s", 2e10}}, {{"level", 1}, {"load_bytes_per_s", 9e10}}}}}};
+  analysis["crossovers"] = {{{"kernel", "matmul"},
+                             {"variant", "f32"},
+                             {"cases",
+                              {{{"case", "matmul/f32/64x64x64"}, {"sequential_ns", 1e4}, {"pays", true}},
+                               {{"case", "matmul/f32/99x99x99"}, {"sequential_ns", 3e4}, {"pays", nullptr}}}},
+                             {"smallest_paying", "matmul/f32/64x64x64"},
+                             {"largest_not_paying", nullptr}}};
+  analysis["cost"] = {{"wall_s", 100}, {"instrument_share", 0.03}};
+  const report::Run run = report::parse(analysis);
+  const report::Point& first = run.cases[0].curves[1].points[0];
+  EXPECT_EQ(first.roof_ns, 9000);
+  EXPECT_EQ(first.tainted, 2);
+  ASSERT_EQ(run.cases[0].weak_scaling.size(), 1u);
+  EXPECT_EQ(run.cases[0].weak_scaling[0].rule, "n = 64 · ∛p");
+  EXPECT_EQ(run.cases[0].weak_scaling[0].points[0].scaled_speedup_ci.high, 1.92);
+  EXPECT_EQ(run.cases[0].weak_scaling[0].points[0].rounds.size(), 1u);
+  ASSERT_EQ(run.ceilings[0].caches.size(), 2u);
+  EXPECT_EQ(run.ceilings[0].caches[0].level, 1);
+  EXPECT_EQ(run.ceilings[0].caches[0].load, 9e10);
+  ASSERT_EQ(run.crossovers.size(), 1u);
+  EXPECT_EQ(run.crossovers[0].cases[0].pays, std::optional(true));
+  EXPECT_EQ(run.crossovers[0].cases[1].pays, std::nullopt);
+  EXPECT_EQ(run.crossovers[0].smallest_paying, "matmul/f32/64x64x64");
+  EXPECT_EQ(run.crossovers[0].largest_not_paying, "");
+  EXPECT_EQ(run.cost.instrument_share, 0.03);
+
+  const report::Run older = report::parse(two_core_run({"matmul/f32/64x64x64"}));
+  EXPECT_TRUE(older.cases[0].weak_scaling.empty() && older.crossovers.empty());
+  EXPECT_FALSE(report::known(older.cost.wall));
 }
 
 TEST(Report, AnEmptyRunHasAPage) {

@@ -72,12 +72,27 @@ Interval interval(const json& object, const char* key) {
   return {end(pair[0]), end(pair[1])};
 }
 
+std::vector<std::pair<int, double>> parse_rounds(const json& j) {
+  std::vector<std::pair<int, double>> rounds;
+  for (const json& round : list(j, "round_ns")) {
+    if (!round.is_array() || round.size() != 2 || !round[0].is_number_integer() || !round[1].is_number())
+      refuse("round_ns", "[round, ns]", round);
+    rounds.emplace_back(round[0].get<int>(), round[1].get<double>());
+  }
+  return rounds;
+}
+
+double positive(const json& object, const char* key) {
+  const double value = number(object, key);
+  if (!(value > 0)) refuse(key, "a positive number", member(object, key));
+  return value;
+}
+
 Point parse_point(const json& j, int threads) {
   Point p;
   p.threads = threads;
   p.samples = count(j, "samples");
-  p.median_ns = number(j, "median_ns");
-  if (!(p.median_ns > 0)) refuse("median_ns", "a positive number", member(j, "median_ns"));
+  p.median_ns = positive(j, "median_ns");
   p.ns = {number(j, "ci_low_ns"), number(j, "ci_high_ns")};
   p.speedup = number(j, "speedup");
   p.speedup_ci = interval(j, "speedup_ci");
@@ -87,15 +102,56 @@ Point parse_point(const json& j, int threads) {
   p.flops_per_s = number(j, "flops_per_s");
   p.bytes_per_s = number(j, "bytes_per_s");
   p.percent_of_roof = number(j, "percent_of_roof");
+  p.roof_ns = number(j, "roof_ns");
   p.bound = text(j, "bound");
+  if (!member(j, "tainted").is_null()) p.tainted = count(j, "tainted");
   for (const json& warning : list(j, "warnings"))
     if (warning.is_string()) p.warnings.push_back(warning.get<std::string>());
-  for (const json& round : list(j, "round_ns")) {
-    if (!round.is_array() || round.size() != 2 || !round[0].is_number_integer() || !round[1].is_number())
-      refuse("round_ns", "[round, ns]", round);
-    p.rounds.emplace_back(round[0].get<int>(), round[1].get<double>());
-  }
+  p.rounds = parse_rounds(j);
   return p;
+}
+
+std::vector<WeakCurve> parse_weak_scaling(const json& curves) {
+  std::vector<WeakCurve> out;
+  for (const json& curve : curves) {
+    WeakCurve parsed{text(curve, "backend"), text(curve, "rule"), {}};
+    for (const json& j : list(curve, "points"))
+      parsed.points.push_back({thread_count(j), count(j, "samples"), text(j, "size"), positive(j, "median_ns"),
+                               Interval{number(j, "ci_low_ns"), number(j, "ci_high_ns")}, number(j, "scaled_speedup"),
+                               interval(j, "scaled_speedup_ci"), number(j, "efficiency"), parse_rounds(j)});
+    std::ranges::sort(parsed.points, {}, &WeakPoint::threads);
+    if (!parsed.points.empty()) out.push_back(std::move(parsed));
+  }
+  return out;
+}
+
+Ceiling parse_ceiling(const json& j) {
+  Ceiling ceiling{thread_count(j),
+                  number(j, "fma_f32_flops_per_s"),
+                  number(j, "fma_f64_flops_per_s"),
+                  number(j, "load_bytes_per_s"),
+                  number(j, "copy_bytes_per_s"),
+                  number(j, "triad_bytes_per_s"),
+                  {}};
+  for (const json& cache : list(j, "caches"))
+    ceiling.caches.push_back({count(cache, "level"), number(cache, "bytes_per_thread"),
+                              number(cache, "load_bytes_per_s"), number(cache, "copy_bytes_per_s"),
+                              number(cache, "triad_bytes_per_s")});
+  std::ranges::sort(ceiling.caches, {}, &CacheCeiling::level);
+  return ceiling;
+}
+
+Crossover parse_crossover(const json& j) {
+  Crossover crossover{
+      text(j, "kernel"), text(j, "variant"), {}, text(j, "smallest_paying"), text(j, "largest_not_paying")};
+  for (const json& c : list(j, "cases")) {
+    const json& pays = member(c, "pays");
+    if (!pays.is_null() && !pays.is_boolean()) refuse("pays", "true, false or null", pays);
+    crossover.cases.push_back({text(c, "case"), text(c, "size"), number(c, "sequential_ns"), number(c, "best_speedup"),
+                               interval(c, "best_speedup_ci"),
+                               pays.is_null() ? std::nullopt : std::optional(pays.get<bool>())});
+  }
+  return crossover;
 }
 
 Law parse_law(const json& j) {
@@ -160,6 +216,7 @@ Case parse_case(const json& j) {
   std::ranges::stable_sort(c.peers, [](const Peer& a, const Peer& b) {
     return std::pair(a.name, a.threads) < std::pair(b.name, b.threads);
   });
+  c.weak_scaling = parse_weak_scaling(list(j, "weak_scaling"));
   c.rejected_samples = number(j, "rejected_samples", 0);
   for (const json& failed : list(j, "failed_cells"))
     c.failed_cells.emplace_back(text(failed, "cell"), text(failed, "reason"));
@@ -274,13 +331,14 @@ Run parse(const json& analysis) {
              {"wait_policy", "Wait policy"},
              {"pinned", "Pinned"}});
 
-  for (const json& ceiling : list(analysis, "ceilings"))
-    run.ceilings.push_back({thread_count(ceiling), number(ceiling, "fma_f32_flops_per_s"),
-                            number(ceiling, "fma_f64_flops_per_s"), number(ceiling, "load_bytes_per_s"),
-                            number(ceiling, "copy_bytes_per_s"), number(ceiling, "triad_bytes_per_s")});
+  for (const json& ceiling : list(analysis, "ceilings")) run.ceilings.push_back(parse_ceiling(ceiling));
   std::ranges::sort(run.ceilings, {}, &Ceiling::threads);
   if (!member(analysis, "cases").is_array()) refuse("cases", "an array", member(analysis, "cases"));
   for (const json& c : list(analysis, "cases")) run.cases.push_back(parse_case(c));
+  for (const json& each : list(analysis, "crossovers")) run.crossovers.push_back(parse_crossover(each));
+  const json& cost = member(analysis, "cost");
+  run.cost = {number(cost, "wall_s"), number(cost, "kernel_s"), number(cost, "planned_s"), number(cost, "instrument_s"),
+              number(cost, "instrument_share")};
   return run;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,7 +32,9 @@ struct Point {
   double self_speedup = unknown;  // against the same backend's one thread
   double efficiency = unknown, karp_flatt = unknown;
   double flops_per_s = unknown, bytes_per_s = unknown, percent_of_roof = unknown;
+  double roof_ns = unknown;  // the least time that the measured ceilings allow
   std::string bound;
+  int tainted = 0;  // samples kept although the machine was disturbed
   std::vector<std::string> warnings;
   std::vector<std::pair<int, double>> rounds;  // round, ns
 };
@@ -53,6 +56,24 @@ struct Curve {
   std::string backend;
   std::vector<Point> points;  // by rising thread count
   Law law;
+};
+
+// The work grows with the threads, so that each has as much to do as one thread had alone.
+struct WeakPoint {
+  int threads = 1;
+  int samples = 0;
+  std::string size;
+  double median_ns = unknown;
+  Interval ns;
+  double scaled_speedup = unknown;  // rate of work over that of the sequential version at the base size
+  Interval scaled_speedup_ci;
+  double efficiency = unknown;                 // that per thread
+  std::vector<std::pair<int, double>> rounds;  // round, ns
+};
+
+struct WeakCurve {
+  std::string backend, rule;      // how the size grows: "n = 512 · ∛p"
+  std::vector<WeakPoint> points;  // by rising thread count
 };
 
 struct Peer {
@@ -78,16 +99,45 @@ struct Case {
   std::vector<Choice> tied_with;
   double enough_threads = unknown;
   std::vector<Peer> peers;
+  std::vector<WeakCurve> weak_scaling;
   double rejected_samples = 0;
   std::vector<std::pair<std::string, std::string>> failed_cells;  // cell, reason
 
   const Curve* curve(const std::string& backend) const;
 };
 
+// Bandwidth of working sets that fit in one level of cache, all threads together.
+struct CacheCeiling {
+  int level = 1;
+  double bytes_per_thread = unknown;
+  double load = unknown, copy = unknown, triad = unknown;  // bytes/s
+};
+
 struct Ceiling {
   int threads = 1;
   double fma_f32 = unknown, fma_f64 = unknown;             // FLOP/s
-  double load = unknown, copy = unknown, triad = unknown;  // bytes/s
+  double load = unknown, copy = unknown, triad = unknown;  // bytes/s, memory
+  std::vector<CacheCeiling> caches;                        // by rising level
+};
+
+// From which size on parallel is surely faster, over the cases of one kernel and variant.
+struct CrossoverCase {
+  std::string name, size;
+  double sequential_ns = unknown, best_speedup = unknown;
+  Interval best_speedup_ci;
+  std::optional<bool> pays;  // none: the intervals don't say
+};
+
+struct Crossover {
+  std::string kernel, variant;
+  std::vector<CrossoverCase> cases;                 // by rising sequential time
+  std::string smallest_paying, largest_not_paying;  // cases; empty: none
+};
+
+// Where the run's wall time went, in seconds.
+struct Cost {
+  double wall = unknown, kernel = unknown, planned = unknown, instrument = unknown;
+  double instrument_share = unknown;  // of the wall time
 };
 
 struct Run {
@@ -98,6 +148,8 @@ struct Run {
   std::vector<std::pair<std::string, std::string>> machine, build, config;  // (what, in words), for people
   std::vector<Ceiling> ceilings;
   std::vector<Case> cases;
+  std::vector<Crossover> crossovers;
+  Cost cost;
 
   std::string day() const { return started.substr(0, 10); }
 };
