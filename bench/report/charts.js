@@ -91,8 +91,9 @@ const charts = (() => {
         if (!set.direct || !chart.isDatasetVisible(i) || !set.data.length) return;
         const end = set.data[set.data.length - 1];
         // Of a curve that ends far from the edge, the legend says enough.
-        if (x.getPixelForValue(end.x) < (area.left + area.right) / 2) return;
-        labels.push({ words: set.direct, tone: set.ink, at: y.getPixelForValue(end.y), from: [x.getPixelForValue(end.x), y.getPixelForValue(end.y)] });
+        const py = y.getPixelForValue(end.y);
+        if (x.getPixelForValue(end.x) < (area.left + area.right) / 2 || py < area.top - 4 || py > area.bottom + 4) return;
+        labels.push({ words: set.direct, tone: set.ink, at: py, from: [x.getPixelForValue(end.x), py] });
       });
       // A tag stands beside the last point, below those that are there already.
       const taken = [];

@@ -95,7 +95,7 @@ std::string summary(const std::vector<Run>& runs, const std::vector<Compared>& c
                     const std::vector<std::string>& ids) {
   std::string out =
       "<p class=\"key\">Each run’s best time with its 95 % interval, the model, threads and speedup over its own "
-      "sequential version; below, the time over that of the first run that has the case. <b>Bold</b>: its interval "
+      "sequential version; then the time over that of the first run that has the case. <b>Bold</b>: its interval "
       "lies "
       "below all others. Runs at different times share no rounds, so these ratios have no interval.</p>\n"
       "<table class=\"map runs\"><caption>Best time of each case in each "
@@ -114,13 +114,14 @@ std::string summary(const std::vector<Run>& runs, const std::vector<Compared>& c
       }
       const std::string time = html(time_words(entry->best->median_ns));
       const Entry& first = cases[k].entries.front();
-      out += fmt::format(
-          "<td data-n=\"{}\">{}{}<small>{}</small>{}</td>", letter(i),
-          fastest == &*entry ? "<b>" + time + "</b>" : time, bracket(entry->best->ns, time_words), best_words(*entry),
+      const std::string ratio =
           &first == &*entry
               ? ""
-              : fmt::format("<small>{} of {}’s time</small>",
-                            html(factor_words(entry->best->median_ns / first.best->median_ns)), letter(first.run)));
+              : fmt::format(" · {} of {}’s time", html(factor_words(entry->best->median_ns / first.best->median_ns)),
+                            letter(first.run));
+      out += fmt::format("<td data-n=\"{}\">{}{}<small>{}{}</small></td>", letter(i),
+                         fastest == &*entry ? "<b>" + time + "</b>" : time, bracket(entry->best->ns, time_words),
+                         best_words(*entry), ratio);
     }
     out += "</tr>\n";
   }

@@ -48,9 +48,13 @@ std::string winner_cell(const Case& c, int threads, double noise) {
   if (found.none)
     return fmt::format("<td class=\"none\" data-n=\"{}\"><b>none</b> <small>{} {}</small></td>", column, speedup,
                        glyphs({found.fastest[0]}));
-  if (found.tie())
-    return fmt::format("<td class=\"tie\" data-n=\"{}\"><b>tie</b>{} <small>{}</small></td>", column,
-                       glyphs(found.fastest), speedup);
+  if (found.tie()) {
+    // In the curves' order, which is the same in every field.
+    std::vector<const Curve*> tied = found.fastest;
+    std::ranges::sort(tied);
+    return fmt::format("<td class=\"tie\" data-n=\"{}\"><b>tie</b>{} <small>{}</small></td>", column, glyphs(tied),
+                       speedup);
+  }
   const std::string& backend = found.fastest[0]->backend;
   return fmt::format("<td class=\"{}\" data-n=\"{}\"><b>{}</b> <small>{}</small></td>", look_of(backend).backend,
                      column, html(backend), speedup);

@@ -118,22 +118,28 @@ const clickAll = async (browser, file) => {
 
   // Toggles change their state and the picture, and change both back.
   const toggles = await page.evaluate(() => {
-    const picture = (figure) => figure.querySelector("canvas").toDataURL();
+    const figures = [...document.querySelectorAll("figure.chart")];
+    const seen = new Set();
     const wrong = [];
-    for (const figure of document.querySelectorAll("figure.chart"))
+    for (const figure of figures) {
+      // The pictures of one chart of a kind are compared, as that takes a while; the state of each control is.
+      const compared = !seen.has(figure.classList[1]);
+      seen.add(figure.classList[1]);
+      const picture = () => (compared ? figure.querySelector("canvas").toDataURL() : "");
       for (const kind of [".legend button", "button.linear"])
         for (let i = 0; i < figure.querySelectorAll(kind).length; ++i) {
           const button = () => figure.querySelectorAll(kind)[i];
-          const before = [button().getAttribute("aria-pressed"), picture(figure)];
+          const before = [button().getAttribute("aria-pressed"), picture()];
           button().click();
-          const then = [button().getAttribute("aria-pressed"), picture(figure)];
+          const then = [button().getAttribute("aria-pressed"), picture()];
           button().click();
-          const after = [button().getAttribute("aria-pressed"), picture(figure)];
+          const after = [button().getAttribute("aria-pressed"), picture()];
           const name = `${button().textContent} of ${figure.querySelector("canvas").getAttribute("aria-label").slice(0, 60)}`;
           if (before[0] === then[0] || before[0] !== after[0]) wrong.push(`${name}: pressed goes ${before[0]}, ${then[0]}, ${after[0]}`);
-          if (before[1] === then[1]) wrong.push(`${name}: the picture stays the same`);
+          if (compared && before[1] === then[1]) wrong.push(`${name}: the picture stays the same`);
           if (before[1] !== after[1]) wrong.push(`${name}: the picture doesn't come back`);
         }
+    }
     return wrong;
   });
   for (const wrong of toggles) check(false, `${where}: ${wrong}`);
