@@ -31,8 +31,8 @@ const charts = (() => {
     }
     return out.filter((v) => v >= low * 0.999 && v <= high * 1.001).map((v) => Number(v.toPrecision(6)));
   };
-  const powersOfTwo = (low, high) => {
-    if (high / low < 5) return roundValues(low, high, false);
+  const powersOfTwo = (low, high, log) => {
+    if (!log || high / low < 5) return roundValues(low, high, false);
     const out = [];
     for (let v = 2 ** Math.ceil(Math.log2(low)); v <= high; v *= 2) out.push(v);
     return out;

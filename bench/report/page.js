@@ -64,7 +64,7 @@
     name: peer.name, label: peer.name, ink: "--soft", aside: true, ...peer.look,
     points: peer.points.map((p) => { const v = value(p); return { x: p.threads, y: v, hollow: true, title: threadsTitle(p), words: `${peer.name}: ${words(p, v)}` }; }),
   }));
-  const guide = (name, at, label) => ({ name, label, tone: "--guide", ink: "--soft", width: 1, radius: 0, rank: 2, points: at.map(([x, y]) => ({ x, y })), fit: false });
+  const guide = (name, at, label) => ({ name, label, tone: "--guide", ink: "--soft", width: 1, radius: 0, rank: 2, points: at.map(([x, y]) => ({ x, y, title: counted(x, "thread"), words: `${name} at ${counted(x, "thread")}` })), fit: false });
 
   const hasSpeedup = (c) => c.curves.some((curve) => curve.points.some((p) => p.speedup > 0));
   const roofSeries = (c, value, words) => (c.roof.length ? [{

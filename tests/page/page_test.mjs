@@ -134,9 +134,11 @@ const clickAll = async (browser, file) => {
           const then = [button().getAttribute("aria-pressed"), picture()];
           button().click();
           const after = [button().getAttribute("aria-pressed"), picture()];
+          // Two thread counts lie the same on either axis.
           const name = `${button().textContent} of ${figure.querySelector("canvas").getAttribute("aria-label").slice(0, 60)}`;
           if (before[0] === then[0] || before[0] !== after[0]) wrong.push(`${name}: pressed goes ${before[0]}, ${then[0]}, ${after[0]}`);
-          if (compared && before[1] === then[1]) wrong.push(`${name}: the picture stays the same`);
+          const alike = kind === "button.linear" && Chart.getChart(figure.querySelector("canvas")).scales.x.ticks.length < 3;
+          if (compared && !alike && before[1] === then[1]) wrong.push(`${name}: the picture stays the same`);
           if (before[1] !== after[1]) wrong.push(`${name}: the picture doesn't come back`);
         }
     }
