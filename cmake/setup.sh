@@ -36,6 +36,8 @@ tests   make                    command:make
 ci      clang                   command:clang++
 ci      libclang-rt-dev         file:/nowhere
 ci      libomp-dev              file:/nowhere
+ci      chromium                command:chromium
+ci      npm                     command:npm
 ci?     clang-format-14         command:clang-format-14
 TABLE
 }

@@ -63,8 +63,6 @@ Measured measured_cells(const Journal& journal) {
   const json& declared = member_of(journal.header, "cells");
   if (declared.is_array()) {
     for (const json& each : declared) {
-      // A second build's cells are for the comparison alone.
-      if (member_of(each, "against") == json(true)) continue;
       Cell cell{.name = text_in(each, "cell"),
                 .case_name = text_in(each, "case"),
                 .backend = text_in(each, "backend"),

@@ -107,11 +107,25 @@ void add_bench(CLI::App& app, BenchOptions& options) {
       "Status: 0 done, 1 a cell failed, 2 wrong use, 3 could not, 128 + N ended by signal N.");
 }
 
+void check_together(const ReportOptions& options) {
+  if (options.runs.size() == 1 && !options.output.empty())
+    throw UsageError("--output given with one run, whose report is in its folder; expected several runs to compare");
+  if (options.runs.size() > 1 && options.json)
+    throw UsageError(fmt::format("--json prints the analysis of one run, {} given", options.runs.size()));
+}
+
 void add_report(CLI::App& app, ReportOptions& options) {
-  CLI::App* const verb =
-      app.add_subcommand("report", "Make analysis, tables, plots and page again from a run's journal");
-  verb->add_option("RUN", options.run, "A run's folder, or latest")->required();
-  verb->add_flag("--json", options.json, "Print the analysis as JSON");
+  CLI::App* const verb = app.add_subcommand(
+      "report", "Make analysis, tables, plots and page again from a run's journal; of several runs, one page");
+  verb->add_option("RUN", options.runs, "A run's folder, or latest")->required()->type_name("...");
+  verb->add_option("--output", options.output,
+                   "Where the page of several runs goes; default: comparison.html in the first run's folder")
+      ->type_name("FILE.html");
+  verb->add_flag("--json", options.json, "Print the analysis of the one run as JSON");
+  verb->callback([&options] { check_together(options); });
+  verb->footer(
+      "Several runs, of several machines say, are shown case by case: each run's best model, against threads.\n"
+      "Their folders are left as they are but for that page.");
 }
 
 void add_compare(CLI::App& app, CompareOptions& options) {

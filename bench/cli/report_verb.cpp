@@ -1,11 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+#include <algorithm>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "bench/analysis/analysis.hpp"
 #include "bench/cli/run_folder.hpp"
 #include "bench/cli/verbs.hpp"
+#include "bench/driver/plan.hpp"
+#include "bench/journal.hpp"
+#include "bench/report/report.hpp"
 
 namespace speedwell::bench {
 
+namespace fs = std::filesystem;
+
+namespace {
+
+// The analyses of different runs. A run that is given twice is a slip; a copy of its folder is the same run.
+std::vector<nlohmann::json> analyses_of(const std::vector<std::string>& runs) {
+  std::vector<nlohmann::json> analyses;
+  for (const std::string& run : runs) {
+    nlohmann::json analysis = analyse(read_journal(find_run_folder(run) / journal_name));
+    const auto same = std::ranges::find(analyses, analysis);
+    if (same != analyses.end()) {
+      throw UsageError(fmt::format("'{}' and '{}' are the same run, expected different ones",
+                                   runs[static_cast<std::size_t>(same - analyses.begin())], run));
+    }
+    analyses.push_back(std::move(analysis));
+  }
+  return analyses;
+}
+
+}  // namespace
+
 int run_report(const ReportOptions& options) {
-  present_results(find_run_folder(options.run), {.report = true, .json = options.json});
+  if (options.runs.size() == 1) {
+    present_results(find_run_folder(options.runs.front()), {.report = true, .json = options.json});
+    return exit_ok;
+  }
+  const std::vector<nlohmann::json> analyses = analyses_of(options.runs);
+  const fs::path file =
+      options.output.empty() ? find_run_folder(options.runs.front()) / "comparison.html" : fs::path(options.output);
+  write_comparison(file, analyses, std::cerr);
+  fmt::print("Comparison of {} runs: {}\n", analyses.size(), file.string());
   return exit_ok;
 }
 

@@ -50,7 +50,8 @@ struct BenchOptions {
 int run_bench(const BenchOptions& options);
 
 struct ReportOptions {
-  std::string run;
+  std::vector<std::string> runs;  // one is drawn, several are compared
+  std::string output;
   bool json = false;
 };
 int run_report(const ReportOptions& options);

@@ -212,7 +212,7 @@ Case parse_case(const json& j) {
   c.enough_threads = number(j, "enough_threads");
   for (const json& p : list(j, "peers"))
     c.peers.push_back({text(p, "name"), text(p, "version"), thread_count(p), number(p, "median_ns"),
-                       Interval{number(p, "ci_low_ns"), number(p, "ci_high_ns")}, number(p, "ratio")});
+                       Interval{number(p, "ci_low_ns"), number(p, "ci_high_ns")}, number(p, "ratio"), parse_rounds(p)});
   std::ranges::stable_sort(c.peers, [](const Peer& a, const Peer& b) {
     return std::pair(a.name, a.threads) < std::pair(b.name, b.threads);
   });
@@ -372,22 +372,6 @@ Roof roof(const Case& c, int threads) {
       return {c.sequential.median_ns / point->median_ns * 100 / point->percent_of_roof, point->bound};
   }
   return {};
-}
-
-std::vector<const Curve*> winners(const Case& c, int threads) {
-  std::vector<const Curve*> out;
-  const Curve* best = nullptr;
-  for (const Curve& curve : c.curves) {
-    const Point* point = at(curve, threads);
-    if (point && known(point->speedup) && (!best || point->speedup > at(*best, threads)->speedup)) best = &curve;
-  }
-  if (!best) return out;
-  out.push_back(best);
-  for (const Curve& curve : c.curves) {
-    const Point* point = at(curve, threads);
-    if (&curve != best && point && overlap(point->speedup_ci, at(*best, threads)->speedup_ci)) out.push_back(&curve);
-  }
-  return out;
 }
 
 }  // namespace speedwell::bench::report

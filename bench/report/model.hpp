@@ -20,8 +20,6 @@ struct Interval {
 
 inline bool known(Interval interval) { return known(interval.low) && known(interval.high); }
 
-inline bool overlap(Interval a, Interval b) { return a.low <= b.high && b.low <= a.high; }
-
 struct Point {
   int threads = 1;
   int samples = 0;
@@ -82,6 +80,7 @@ struct Peer {
   double median_ns = unknown;
   Interval ns;
   double ratio = unknown;
+  std::vector<std::pair<int, double>> rounds;  // round, ns
 };
 
 struct Choice {
@@ -173,8 +172,5 @@ struct Roof {
   std::string bound;
 };
 Roof roof(const Case& c, int threads);
-
-// Who is fastest at a thread count, and who can't be told from it (intervals overlap). Empty: nothing measured there.
-std::vector<const Curve*> winners(const Case& c, int threads);
 
 }  // namespace speedwell::bench::report

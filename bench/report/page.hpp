@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The report as one HTML page that needs nothing else.
+// The page of a run: one file that fetches nothing.
 #pragma once
 
 #include <string>
@@ -10,8 +10,8 @@
 
 namespace speedwell::bench::report {
 
-// `svgs` are the drawn plots, in the order of `plots`, empty where one couldn't be drawn; they stand in for the
-// interactive charts when `chart_library` (the source of Chart.js) is empty.
+// `svgs` are the drawn plots, empty where one couldn't be drawn. With the source of Chart.js the page draws its charts
+// itself; without (empty), it holds the SVGs.
 std::string make_page(const Run& run, const std::vector<Plot>& plots, const std::vector<std::string>& svgs,
                       const std::string& chart_library);
 

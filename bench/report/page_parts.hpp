@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// page.html, page.css and page.js, put into the program at build time so that it needs no files beside it.
+// The page's files, put into the program at build time so that it needs none beside it.
 #pragma once
 
 #include <string_view>
 
 namespace speedwell::bench::report {
 
-extern const std::string_view page_html, page_css, page_js;
+// page.html, run.html, page.css, charts.js and page.js.
+extern const std::string_view page_html, run_html, page_css, charts_js, page_js;
 
 }  // namespace speedwell::bench::report

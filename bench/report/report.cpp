@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "bench/files.hpp"
+#include "bench/report/comparison.hpp"
 #include "bench/report/gnuplot.hpp"
 #include "bench/report/model.hpp"
 #include "bench/report/page.hpp"
@@ -110,6 +111,13 @@ void write_report(const std::filesystem::path& run_folder, const nlohmann::json&
   const std::vector<std::string> svgs = draw(plots, folder, messages, tools);
   const std::string charts = chart_library(tools, messages);
   write_file_atomically(run_folder / "report.html", make_page(run, plots, svgs, charts));
+}
+
+void write_comparison(const std::filesystem::path& file, const std::vector<nlohmann::json>& analyses,
+                      std::ostream& messages, const ReportTools& tools) {
+  std::vector<Run> runs;
+  for (const nlohmann::json& analysis : analyses) runs.push_back(parse(analysis));
+  write_file_atomically(file, make_comparison(runs, chart_library(tools, messages)));
 }
 
 }  // namespace speedwell::bench

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Draws a run: plots by gnuplot, and one HTML page that opens offline.
+// Draws a run, or several beside each other: plots by gnuplot, and one HTML page that opens offline.
 #pragma once
 
 #include <chrono>
@@ -27,5 +27,9 @@ struct ReportTools {
 void write_report(const std::filesystem::path& run, const nlohmann::json& analysis, std::ostream& messages);
 void write_report(const std::filesystem::path& run, const nlohmann::json& analysis, std::ostream& messages,
                   const ReportTools& tools);
+
+// Writes one page of several runs to `file`, whole or not at all; refuses as above.
+void write_comparison(const std::filesystem::path& file, const std::vector<nlohmann::json>& analyses,
+                      std::ostream& messages, const ReportTools& tools = {});
 
 }  // namespace speedwell::bench

@@ -6,6 +6,7 @@
 
 #include "bench/report/figure.hpp"
 #include "bench/report/plot_kinds.hpp"
+#include "bench/report/winners.hpp"
 #include "bench/report/words.hpp"
 
 namespace speedwell::bench::report {
@@ -20,21 +21,16 @@ struct Answer {
   double speedup = unknown;
 };
 
-// Who is fastest at a thread count; the sequential version where every model is surely slower. Nothing measured: none.
-Answer answer(const Case& c, int threads) {
-  Answer out;
-  const std::vector<const Curve*> best = winners(c, threads);
-  if (best.empty()) return out;
-  const Point& point = *at(*best[0], threads);
-  out.speedup = point.speedup;
-  if (point.speedup_ci.high < 1) {
-    out.fastest = {"sequential"};
-    return out;
-  }
+// Nobody where nothing was measured.
+Answer answer(const Case& c, int threads, double noise) {
+  const Winner found = winner(c, threads, noise);
+  if (!found.measured()) return {};
+  if (found.none) return {{"sequential"}, found.speedup};
+  Answer out{{}, found.speedup};
   for (const Look& look : looks())
-    for (const Curve* curve : best)
+    for (const Curve* curve : found.fastest)
       if (curve->backend == look.series) out.fastest.push_back(curve->backend);
-  for (const Curve* curve : best)
+  for (const Curve* curve : found.fastest)
     if (!std::ranges::count(out.fastest, curve->backend)) out.fastest.push_back(curve->backend);
   return out;
 }
@@ -69,7 +65,7 @@ std::optional<Plot> winners_plot(const Run& run) {
     longest = std::max(longest, std::min<std::size_t>(c.name.size(), 40));
     answers.emplace_back();
     for (const int n : counts) {
-      answers.back().push_back(answer(c, n));
+      answers.back().push_back(answer(c, n, run.noise_floor));
       const Answer& each = answers.back().back();
       most_tied = std::max(most_tied, each.fastest.size());
       std::string names;
@@ -91,10 +87,11 @@ std::optional<Plot> winners_plot(const Run& run) {
   constexpr double above = 44;
   frame(f, run, above + row_height * static_cast<double>(run.cases.size()) - axis_height + 12, "Who is fastest",
         numbers ? "The fastest model and its speedup, by case and threads" : "The fastest model, by case and threads",
-        fmt::format("Several markers: a tie, their 95 % intervals overlap. A black square alone: no parallel model is "
-                    "as fast as the best "
-                    "sequential version, whose time stands beside the case.{} {}.",
-                    numbers ? " Numbers: speedup over that version, in a tie the highest." : "", where_words(run)));
+        fmt::format(
+            "Several markers: a tie, none of them is surely faster by its 95 % interval and the noise floor. A black "
+            "square alone: no parallel model is surely faster than the best sequential version, whose time "
+            "stands beside the case.{} {}.",
+            numbers ? " Numbers: speedup over that version, in a tie the highest." : "", where_words(run)));
   f.box = {left, f.width - 16, f.box.bottom - axis_height + 12, f.box.top};
   f.bare();
 
