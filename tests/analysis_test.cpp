@@ -834,9 +834,27 @@ TEST(Roof, OfTheSameBuffersComesFirst) {
   const json study = run.study();
   EXPECT_NEAR(point_in(study, "openmp", 2).at("percent_of_roof").get<double>(), 90, 0.5);
   EXPECT_EQ(point_in(study, "openmp", 2).at("bound"), "memory");
-  EXPECT_THAT(run.verdict(), HasSubstr("memory-bound at 90 % of the measured bandwidth of the same buffers"));
+  EXPECT_THAT(run.verdict(), testing::ContainsRegex(
+                                 "memory-bound at 90 % .89.*90.* %. of the measured bandwidth of the same buffers"));
   // At one thread it wasn't measured: the stream is what there is.
   EXPECT_NEAR(study.at("sequential").at("percent_of_roof").get<double>(), 100.0 * (64 << 20) / 24e9 / 4e-3, 0.5);
+}
+
+// The memory of a virtual machine is twice as fast in some minutes as in others. A case that always takes what the copy
+// takes is at its roof in all of them, however the medians fell.
+TEST(Roof, OfTheSameBuffersIsPairedByRound) {
+  const json work = {
+      {"traffic", "ceiling/traffic/33554432+33554432"}, {"bytes", 64 << 20}, {"written_bytes", 32 << 20}};
+  const json copy = {{"case", "ceiling/traffic/33554432+33554432"}, {"cell", "copy/2"}, {"bytes", 64 << 20}};
+  // Five rounds on a fast machine and four on a slow one; the copy misses one of the fast ones.
+  std::vector<double> call = {1e6, 1e6, 1e6, 1e6, 1e6, 2e6, 2e6, 2e6, 2e6};
+  std::vector<double> copied = {1e6, 1e6, 1e6, 1e6, 2e6, 2e6, 2e6, 2e6, 2e6};
+  RoofedRun run({});
+  run.all_ceilings()
+      .cell("sequential", 1, nine(2.1e6), work)
+      .cell("openmp", 2, call, work)
+      .cell("threads", 2, copied, copy);
+  EXPECT_NEAR(point_in(run.study(), "openmp", 2).at("percent_of_roof").get<double>(), 100, 0.1);
 }
 
 TEST(Roof, IsTheLongerOfArithmeticAndTraffic) {

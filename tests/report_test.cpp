@@ -444,7 +444,7 @@ TEST(Report, WithoutChartJsThePageHoldsTheStaticPlots) {
   const std::string page = text_of(run.path() / "report.html");
   EXPECT_THAT(page, Not(AnyOf(HasSubstr("<canvas"), HasSubstr("Third-party"))));
   if (!installed("gnuplot")) return;
-  EXPECT_EQ(count_of(page, "<svg"), 8u);
+  EXPECT_EQ(count_of(page, "<svg"), 10u);
   // Every id in the page is one of a kind.
   std::set<std::string> ids;
   const std::regex id(R"([ \t\n]id=["']([^"']+)["'])");
@@ -729,7 +729,7 @@ TEST(ReportInBrowser, StaticPageSaysNothingEither) {
   const std::optional<Browsed> browsed = browse(run.path() / "report.html");
   if (!browsed) GTEST_SKIP() << "there is no chromium here";
   EXPECT_THAT(browsed->console, IsEmpty());
-  EXPECT_EQ(count_of(browsed->page, "<svg "), 4u);
+  EXPECT_EQ(count_of(browsed->page, "<svg "), 5u);
 }
 
 }  // namespace

@@ -142,7 +142,7 @@ void add_ceiling(Setting& setting, const Cell& cell) {
   const std::string_view variant = rest.substr(0, rest.find('/'));
   const std::string_view size = rest.substr(std::min(rest.size(), variant.size() + 1));
   if (variant == "traffic") {
-    if (cell.bytes > 0) setting.traffic[cell.case_name][cell.threads] = cell.bytes / seconds;
+    if (cell.bytes > 0) setting.traffic[cell.case_name][cell.threads] = &cell;
     return;
   }
   Ceiling& ceiling = setting.ceilings[cell.threads];

@@ -236,6 +236,7 @@ class Server {
   json prepare(const json& request) {
     const Case& which = case_of(request);
     const double target = number(request, "target_ns", 1, 1e11);
+    if (request.contains("memory")) options_.memory = static_cast<std::size_t>(number(request, "memory", 0, 1e15));
     Kept& kept = get(which);
     Calls calls;
     constexpr int least_calls = 1, most_calls = 1 << 24;

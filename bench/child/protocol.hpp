@@ -9,8 +9,8 @@
 // (its pid stays the same). Each thread then sits on a CPU of its own, in the order of --cpus and of the threads'
 // making; with --unpinned, or with fewer CPUs than threads, all share all of them. OpenMP's runtimes are told by
 // OMP_PLACES, since they make their threads anew; any other library's threads are put in place once they are there.
-// --memory is what the cases it keeps may hold, 512 MiB unless given; the least recently used
-// go first and are made again when needed. It ignores SIGINT, so that Ctrl-C reaches the sweep alone, and ends at
+// --memory is what the cases it keeps may hold, 512 MiB unless given or told in a request; the least recently used go
+// first and are made again when needed. It ignores SIGINT, so that Ctrl-C reaches the sweep alone, and ends at
 // "quit", at the end of its input, and when the thread that started it dies. Wrong use: a message on stderr, status 2.
 //
 // Then one JSON object a line on its standard input, and for each one line on its standard output; whatever libraries
@@ -24,9 +24,9 @@
 //    "isa": "avx2",                      the instruction set in use; for a peer, what it says or was compiled for
 //    "wait_policy": "..."}               what idle threads of its runtime do, in words
 //
-// {"do": "prepare", "case": "matmul/f32/64x64x64", "target_ns": 2e7}
+// {"do": "prepare", "case": "matmul/f32/64x64x64", "target_ns": 2e7, "memory": 1e9}
 //   Makes the case, fills it in parallel, spoils the output, runs, verifies, and finds how many calls take about
-//   target_ns.
+//   target_ns. `memory` may be left out; from here on it stands for --memory.
 //   {"ok": true, "calls": 2800, "ns": 7100, "threads_used": 2, "verified": true, "hash": "0123456789abcdef",
 //    "reason": "as asked"}
 //   `ns` is an estimate of one call. `threads_used` is the most threads that took part in any of the calls so far;

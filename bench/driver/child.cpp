@@ -82,9 +82,6 @@ Child::Child(const Launch& launch)
                                     "--threads=" + std::to_string(launch.threads),
                                     "--cpus=" + with_commas(launch.cpus)};
   if (!launch.pinned) words.push_back("--unpinned");
-  if (launch.memory_bytes > 0) {
-    words.push_back("--memory=" + std::to_string(static_cast<unsigned long long>(launch.memory_bytes)));
-  }
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);

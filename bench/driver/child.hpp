@@ -17,9 +17,8 @@ struct Launch {
   std::filesystem::path program;
   std::string backend;  // its word: "openmp", "eigen"
   int threads = 1;
-  std::vector<int> cpus;    // all that the child may run on
-  bool pinned = true;       // each thread on one of them, where there are enough
-  double memory_bytes = 0;  // what its cases may hold; 0: what it takes by itself
+  std::vector<int> cpus;  // all that the child may run on
+  bool pinned = true;     // each thread on one of them, where there are enough
 };
 
 // The child crashed, hung, or answered what isn't an answer. It is gone then; the message says how.

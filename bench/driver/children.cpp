@@ -114,8 +114,7 @@ Children::Running& Children::running(const Key& key) {
                    .backend = key.backend,
                    .threads = key.threads,
                    .cpus = pinned_ ? cpus_for(machine(), key.threads) : machine().allowed_cpus,
-                   .pinned = pinned_,
-                   .memory_bytes = memory_bytes_};
+                   .pinned = pinned_};
   for (const Peer& peer : peers_) {
     if (peer.name == key.backend) launch.program = peer.program;
   }
@@ -141,9 +140,9 @@ json Children::ask(const Key& key, const json& question, double expected_s) {
 
 std::set<std::string>& Children::prepared(const Key& key) { return running(key).prepared; }
 
-void Children::share_memory(std::size_t children) {
-  const double bytes = available_memory() / 2 / static_cast<double>(std::max<std::size_t>(children, 1));
-  memory_bytes_ = std::isfinite(bytes) ? bytes : 0;
+double part_of_memory(double wanted_bytes) {
+  const double spare = available_memory() / 2;
+  return wanted_bytes > spare ? spare / wanted_bytes : 1;
 }
 
 }  // namespace speedwell::bench

@@ -43,9 +43,6 @@ class Children {
   // The other build's program, for the children `against`.
   void compare_with(std::filesystem::path program) { other_build_ = std::move(program); }
   const std::filesystem::path& other_build() const { return other_build_; }
-  // Shares half of the memory that is free now among so many children that are yet to start: each lets the cases go
-  // that it hasn't measured for longest, and makes them again when they are asked for.
-  void share_memory(std::size_t children);
   ~Children();
   Children(const Children&) = delete;
   Children& operator=(const Children&) = delete;
@@ -71,10 +68,12 @@ class Children {
   double timeout_s_;
   bool pinned_;
   std::filesystem::path other_build_;
-  double memory_bytes_ = 0;  // of each child; 0: what it takes by itself
   std::vector<Peer> peers_;
   std::map<Key, std::unique_ptr<Running>> running_;
 };
+
+// Of so many bytes that the children want together, the part that fits in half of the memory that is free now; 1: all.
+double part_of_memory(double wanted_bytes);
 
 // The CPUs of a pinned child: one for each thread, of a core each as long as there are cores, then the cores' other
 // logical CPUs in the same order. All that is allowed where that isn't enough.

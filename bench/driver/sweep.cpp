@@ -30,6 +30,8 @@ constexpr double usual_sample_ns = 50e6;
 constexpr double shortest_sample_ns = 1e6;
 // A sample is taken this often before it counts as it is.
 constexpr int most_attempts = 3;
+// What a case takes beside its data.
+constexpr double least_memory = 1 << 20;
 // A case is prepared this often before it counts as one whose second thread never comes.
 constexpr int most_preparations = 20;
 // How long a kernel may take whose speed isn't known yet: a naive loop on a slow core does this many operations a
@@ -57,6 +59,7 @@ struct Sweep::State {
   Children::Key child;
   bool out = false;  // failed or skipped
   bool failed = false;
+  double memory_bytes = 0;        // that the child's cases may hold, all together
   long long calls = 1;            // of a sample
   double call_ns = 0;             // estimate
   std::string bits;               // of its output
@@ -81,16 +84,14 @@ Sweep::Sweep(const Journal& journal, JournalWriter& writer, Children& children, 
       interrupts_(interrupts),
       config_(config_from_json(journal.header.at("config"))) {
   std::map<std::string, std::size_t> by_name;
-  std::set<Children::Key> processes;
   for (const json& entry : journal.header.at("cells")) {
     State state;
     state.cell = cell_from_json(entry);
     state.child = {state.cell.backend, state.cell.threads, variant_of(state.cell)};
-    processes.insert(state.child);
     by_name[state.cell.name] = cells_.size();
     cells_.push_back(std::move(state));
   }
-  children_.share_memory(processes.size());
+  share_memory();
   for (const json& record : journal.records) {
     if (!record.contains("cell")) continue;
     State& state = cells_[by_name.at(record["cell"].get<std::string>())];
@@ -106,6 +107,27 @@ Sweep::Sweep(const Journal& journal, JournalWriter& writer, Children& children, 
 }
 
 Sweep::~Sweep() = default;
+
+// Children keep their cases from round to round, as making one anew takes longer than many a sample. Where there isn't
+// the memory, each gets the same part of what it would like to have.
+void Sweep::share_memory() {
+  // What a case reads and writes, and as much again for copies that put an input back. Ceilings of a child share
+  // theirs.
+  std::map<Children::Key, double> wanted, of_ceilings;
+  for (const State& state : cells_) {
+    const double bytes = 2 * state.cell.bytes + least_memory;
+    if (is_ceiling(state.cell)) {
+      of_ceilings[state.child] = std::max(of_ceilings[state.child], bytes);
+    } else {
+      wanted[state.child] += bytes;
+    }
+  }
+  double all = 0;
+  for (const auto& [child, bytes] : of_ceilings) wanted[child] += bytes;
+  for (const auto& [child, bytes] : wanted) all += bytes;
+  const double part = part_of_memory(all);
+  for (State& state : cells_) state.memory_bytes = std::floor(part * wanted[state.child]);
+}
 
 double Sweep::elapsed_s() const { return now_s() - began_s_; }
 
@@ -137,8 +159,10 @@ bool Sweep::same_bits_as_others(State& cell) {
 json Sweep::ask_to_prepare(const State& cell, double target_ns) {
   start_child(cell);
   const double began = now_s();
-  json answer = children_.ask(cell.child, {{"do", "prepare"}, {"case", cell.cell.case_name}, {"target_ns", target_ns}},
-                              cell.cell.flops / slowest_flops_per_s);
+  json answer = children_.ask(
+      cell.child,
+      {{"do", "prepare"}, {"case", cell.cell.case_name}, {"target_ns", target_ns}, {"memory", cell.memory_bytes}},
+      cell.cell.flops / slowest_flops_per_s);
   cost_.add_preparation(answer, now_s() - began);
   return answer;
 }

@@ -54,6 +54,7 @@ class Sweep {
   struct State;
   enum class Taken { sample, again, out };
 
+  void share_memory();
   void prepare_all();
   bool prepare(State& cell);
   bool accept(State& cell, const nlohmann::json& answer);

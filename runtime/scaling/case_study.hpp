@@ -74,7 +74,8 @@ struct Point {
   Interval ci{};
   std::optional<Ratio> speedup{};  // none: the sequential version wasn't measured in the same rounds
   std::optional<double> self_speedup{};
-  std::optional<double> roof_ns{};  // the least time that what bounds it allows
+  std::optional<double> roof_ns{};         // the least time that what bounds it allows
+  std::optional<Interval> part_of_roof{};  // that over the point's time, where both were measured in the same rounds
   Bound bound = Bound::unknown;
   int level = 0;         // of the cache that bounds it
   double deviation = 0;  // standard deviation over mean
@@ -140,6 +141,7 @@ struct Ceiling {
 struct Bandwidth {
   std::string of = "triad bandwidth";
   std::optional<double> bytes_per_s{};
+  const Cell* cell = nullptr;  // of the same buffers: its samples can be paired with the case's, round by round
 };
 
 struct Cache {
@@ -154,7 +156,7 @@ struct Setting {
   int available = 1;            // the same, capped by the quota
   std::vector<Cache> caches{};  // by rising level
   std::map<int, Ceiling> ceilings{};
-  std::map<std::string, std::map<int, double>> traffic{};  // bytes a second of each traffic ceiling, by thread count
+  std::map<std::string, std::map<int, const Cell*>> traffic{};  // each traffic ceiling, by thread count
   std::optional<double> noise_floor{};
 
   double noise() const { return noise_floor.value_or(0); }

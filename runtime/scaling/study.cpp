@@ -84,7 +84,8 @@ void set_roof(Point& point, const CaseStudy& study, const Setting& setting) {
   if (has_peak && study.flops > 0 && peak <= 0) return;
 
   const int level = study.bytes > 0 ? setting.level_of(study.bytes, point.threads) : 0;
-  const std::optional<double> bandwidth = study.bandwidth(setting, point.threads).bytes_per_s;
+  const Bandwidth measured = study.bandwidth(setting, point.threads);
+  const std::optional<double> bandwidth = measured.bytes_per_s;
   if (study.bytes > 0 && !bandwidth) {
     // Older runs have no bandwidth of caches. Arithmetic alone bounds what works in registers, as matrix products do; a
     // filter may as well be held by a cache.
@@ -97,6 +98,13 @@ void set_roof(Point& point, const CaseStudy& study, const Setting& setting) {
   point.bound = compute_s >= traffic_s ? Bound::compute : level > 0 ? Bound::cache : Bound::memory;
   if (point.bound == Bound::cache) point.level = level;
   point.roof_ns = std::max(compute_s, traffic_s) * 1e9;
+  if (point.bound == Bound::compute || measured.cell == nullptr) return;
+  // A machine's bandwidth changes from one minute to the next, so what is held against it is of the same rounds.
+  const Ratio part = compare(*measured.cell, *point.cell);
+  if (part.rounds < fewest_for_95_percent) return;
+  const double scale = study.bytes / measured.cell->bytes;
+  point.roof_ns = scale * part.value * point.median_ns;
+  point.part_of_roof = Interval{scale * part.ci.low, scale * part.ci.high};
 }
 
 // What holds a parallel point that no ceiling does. Needs its speedup.
@@ -318,7 +326,8 @@ int CaseStudy::largest_count() const {
 Bandwidth CaseStudy::bandwidth(const Setting& setting, int threads) const {
   if (const auto same = setting.traffic.find(traffic); same != setting.traffic.end()) {
     if (const auto there = same->second.find(threads); there != same->second.end()) {
-      return {"bandwidth of the same buffers", there->second};
+      const Cell& copy = *there->second;
+      return {"bandwidth of the same buffers", copy.bytes / (median(copy.samples()) * 1e-9), &copy};
     }
   }
   const auto ceiling = setting.ceilings.find(threads);

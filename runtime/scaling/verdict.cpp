@@ -56,19 +56,31 @@ std::optional<double> ceiling_of(const CaseStudy& study, const Setting& setting,
   return study.precision == "f64" ? found->second.fma_f64 : found->second.fma_f32;
 }
 
-// ", which itself grows only 1.08× from 1 to 2 cores", of the ceiling that bounds the point; empty: it grows with them.
+// ", which itself grows only 1.08× from 1 to 2 cores", of the ceiling that bounds the point; empty: it grows with them,
+// or that can't be told.
 std::string growth_words(const CaseStudy& study, const Setting& setting, const Point& point) {
   const std::optional<double> one = ceiling_of(study, setting, point.bound, 1);
   const std::optional<double> here = ceiling_of(study, setting, point.bound, point.threads);
   if (point.threads < 2 || !one || !here || *here / *one >= good_efficiency * point.threads) return {};
+  const Cell* const on_one = study.bandwidth(setting, 1).cell;
+  const Cell* const on_all = study.bandwidth(setting, point.threads).cell;
+  if (point.bound != Bound::compute && on_one != nullptr && on_all != nullptr) {
+    const Ratio growth = compare(*on_one, *on_all);
+    if (growth.rounds < fewest_for_95_percent || growth.ci.high >= good_efficiency * point.threads) return {};
+    return growth.ci.low > 1
+               ? fmt::format(", which itself grows only {} from 1 to {}", times(growth.value, growth.ci),
+                             cores(point.threads, setting))
+               : fmt::format(", which itself doesn't surely grow from 1 to {}", cores(point.threads, setting));
+  }
   if (*here <= *one) return fmt::format(", which itself doesn't grow from 1 to {}", cores(point.threads, setting));
   return fmt::format(", which itself grows only {}× from 1 to {}", number(*here / *one), cores(point.threads, setting));
 }
 
-// "92 % of the measured triad bandwidth"
+// "92 % of the measured triad bandwidth", with an interval where there is one
 std::string part_of_ceiling(const CaseStudy& study, const Setting& setting, const Point& point) {
+  const std::string interval = point.part_of_roof ? fmt::format(" ({})", percent(*point.part_of_roof)) : "";
   return fmt::format(
-      "{:.0f} % of the measured {}", *point.percent_of_roof(),
+      "{:.0f} %{} of the measured {}", *point.percent_of_roof(), interval,
       point.bound == Bound::compute ? std::string("FMA peak") : study.bandwidth(setting, point.threads).of);
 }
 
@@ -87,7 +99,8 @@ std::string roof_clause(const CaseStudy& study, const Setting& setting, const Po
   std::string text = fmt::format("{}-bound at {}", held, part_of_ceiling(study, setting, point));
   // A roof that is broken through is none.
   constexpr double broken = 105;
-  if (*point.percent_of_roof() <= broken) return text + growth_words(study, setting, point);
+  const double surely = point.part_of_roof ? 100 * point.part_of_roof->low : *point.percent_of_roof();
+  if (surely <= broken) return text + growth_words(study, setting, point);
   const bool unstable = largest_deviation(study) >= unstable_deviation;
   return text + (unstable ? ", which the unstable times may explain" : ", which was thus measured too low");
 }
