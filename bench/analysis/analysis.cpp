@@ -224,6 +224,9 @@ json to_json(const Point& point, const CaseStudy& study) {
           {"flops_per_s", study.flops > 0 ? json(study.flops / seconds) : json(nullptr)},
           {"bytes_per_s", study.bytes > 0 ? json(study.bytes / seconds) : json(nullptr)},
           {"percent_of_roof", known(point.percent_of_roof())},
+          {"percent_of_roof_ci", point.part_of_roof
+                                     ? pair_of({100 * point.part_of_roof->low, 100 * point.part_of_roof->high})
+                                     : json(nullptr)},
           {"roof_ns", known(point.roof_ns)},
           {"bound", std::move(bound)},
           {"deviation", point.deviation},

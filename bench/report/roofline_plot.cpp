@@ -59,21 +59,20 @@ void slope(Figure& f, double bandwidth, double peak, std::string_view color, dou
   f.straight(f.x.low, bandwidth * f.x.low, peak / bandwidth, peak, color, line_width, dash);
 }
 
-// Names along the slopes, where they enter the box; one that would stand on the next one below begins further right.
+// Names along the slopes, where they enter the box, above their line; below it where the next one runs close above.
 void slope_labels(Figure& f, std::vector<Slope> slopes) {
   std::ranges::stable_sort(slopes, std::ranges::greater{}, &Slope::bandwidth);
   const double up = f.py(2 * f.y.low) - f.py(f.y.low), across = f.px(2 * f.x.low) - f.px(f.x.low);
   const double angle = std::atan2(up, across);
-  double before = INFINITY, shift = 0;
+  double before = INFINITY;
   for (const Slope& each : slopes) {
-    const double start = std::max(f.box.left, f.px(f.y.low / each.bandwidth));
+    const double along = std::max(f.box.left, f.px(f.y.low / each.bandwidth)) + 10;
     const double height = f.py(each.bandwidth * f.x.low);
-    shift = before - height < 13 / std::cos(angle) ? shift + 100 * std::cos(angle) : 0;
+    const double side = before - height < 13 / std::cos(angle) ? -7 : 6;
     before = height;
-    const double along = start + 10 + shift;
     const double bottom = height + (along - f.box.left) * std::tan(angle);
-    f.text(fmt::format("{} {}", each.words, rate_words(each.bandwidth * 1e9, "B/s")), along - 5 * std::sin(angle),
-           bottom + 6 * std::cos(angle), 9, soft, "left",
+    f.text(fmt::format("{} {}", each.words, rate_words(each.bandwidth * 1e9, "B/s")), along - side * std::sin(angle),
+           bottom + side * std::cos(angle), 9, soft, "left",
            fmt::format("rotate by {:.1f}", angle * 180 / std::numbers::pi));
   }
 }

@@ -77,7 +77,7 @@ std::optional<Plot> winners_plot(const Run& run) {
   }
   // Numbers only where they have room.
   const bool numbers = counts.size() <= 12;
-  const double number_width = numbers ? 38 : 0;
+  const double number_width = numbers ? 46 : 0;
   const double column = 12 + marker_step * static_cast<double>(most_tied) + number_width;
   const double times_right = 16 + 10 * character_width * static_cast<double>(longest) + 74;
   const double left = times_right + 12, right = left + column * static_cast<double>(counts.size());
@@ -91,7 +91,10 @@ std::optional<Plot> winners_plot(const Run& run) {
             "Several markers: a tie, none of them is surely faster by its 95 % interval and the noise floor. A black "
             "square alone: no parallel model is surely faster than the best sequential version, whose time "
             "stands beside the case.{} {}.",
-            numbers ? " Numbers: speedup over that version, in a tie the highest." : "", where_words(run)));
+            numbers ? " Numbers: speedup over that version, in a tie the highest; in brackets that of a model which "
+                      "isn't surely faster."
+                    : "",
+            where_words(run)));
   f.box = {left, f.width - 16, f.box.bottom - axis_height + 12, f.box.top};
   f.bare();
 
@@ -128,7 +131,9 @@ std::optional<Plot> winners_plot(const Run& run) {
       const double cell_left = left + column * static_cast<double>(k);
       fill(f, each.fastest, {cell_left, cell_left + column, top - row_height, top});
       markers(f, each.fastest, cell_left + 12, middle);
-      if (numbers) f.text(factor_words(each.speedup), cell_left + column - 6, middle, 9, ink, "right");
+      const bool none = each.fastest[0] == "sequential" && counts[k] > 1;
+      const std::string factor = none ? fmt::format("({})", factor_words(each.speedup)) : factor_words(each.speedup);
+      if (numbers) f.text(factor, cell_left + column - 6, middle, 9, ink, "right");
     }
   }
   plot.script = f.script();
