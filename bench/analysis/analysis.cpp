@@ -215,6 +215,8 @@ json to_json(const Point& point, const CaseStudy& study) {
   } else if (point.bound != Bound::unknown) {
     bound = bounds[static_cast<int>(point.bound)];
   }
+  json part_of_roof;
+  if (const auto& part = point.part_of_roof) part_of_roof = pair_of({100 * part->low, 100 * part->high});
   return {{"threads", point.threads},
           {"samples", point.samples},
           {"median_ns", point.median_ns},
@@ -224,9 +226,7 @@ json to_json(const Point& point, const CaseStudy& study) {
           {"flops_per_s", study.flops > 0 ? json(study.flops / seconds) : json(nullptr)},
           {"bytes_per_s", study.bytes > 0 ? json(study.bytes / seconds) : json(nullptr)},
           {"percent_of_roof", known(point.percent_of_roof())},
-          {"percent_of_roof_ci", point.part_of_roof
-                                     ? pair_of({100 * point.part_of_roof->low, 100 * point.part_of_roof->high})
-                                     : json(nullptr)},
+          {"percent_of_roof_ci", std::move(part_of_roof)},
           {"roof_ns", known(point.roof_ns)},
           {"bound", std::move(bound)},
           {"deviation", point.deviation},
