@@ -51,15 +51,17 @@ class Participants {
  public:
   Participants();
   void note() noexcept {
-    thread_local unsigned long long last_call = 0;
     if (last_call != call_) {
       last_call = call_;
       count_.fetch_add(1, std::memory_order_relaxed);
     }
   }
+  // After a block that called somebody else's code: that may have noted itself for a call of its own.
+  void back() const noexcept { last_call = call_; }
   int count() const noexcept { return count_.load(std::memory_order_relaxed); }
 
  private:
+  static inline constinit thread_local unsigned long long last_call = 0;
   unsigned long long call_;  // unique in the process
   std::atomic<int> count_ = 0;
 };

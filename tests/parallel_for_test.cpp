@@ -16,6 +16,7 @@
 
 #include <speedwell/error.hpp>
 #include <speedwell/mandelbrot.hpp>
+#include <speedwell/reduce.hpp>
 #include <speedwell/runtime.hpp>
 
 #include "tests/every_backend.hpp"
@@ -61,6 +62,18 @@ TEST(ParallelFor, CallsEveryIndexOnce) {
         EXPECT_THAT(calls.times(), Each(1));
       }
     }
+  }
+}
+
+// The kernel counts threads for a call of its own, in between.
+TEST(ParallelFor, CountsEachThreadOnceWhereTheBodyCallsAKernel) {
+  const std::vector<float> x(1000, 1);
+  for (const Backend& backend : tests::every_backend()) {
+    SCOPED_TRACE(tests::text(backend));
+    std::atomic<int> wrong = 0;
+    parallel_for(64, [&](ptrdiff_t) { wrong += sum(x) == 1000 ? 0 : 1; }, {.grain = 1, .backend = backend});
+    EXPECT_EQ(wrong, 0);
+    EXPECT_LE(last_run().threads, threads_of(backend));
   }
 }
 

@@ -20,6 +20,7 @@
 #include "bench/cases/buffer.hpp"
 #include "bench/cases/ceiling_tile.hpp"
 #include "runtime/dispatch.hpp"
+#include "runtime/scaling/case_study.hpp"
 #include "runtime/thread_pool.hpp"
 
 namespace speedwell::bench {
@@ -433,14 +434,11 @@ Traffic in_cache(const Stream& stream, std::size_t level, int threads) {
   return traffic;
 }
 
-// With more operations to a byte than this, arithmetic takes longer than memory on any machine: the ridge of ninety
-// cores with 512-bit vectors on a dozen channels is at 50.
-constexpr double far_above_the_ridge = 100;
-
 // What the case must read and write, in whole lines; nothing where it isn't worth measuring.
 Traffic compulsory(const Case& of) {
   const bool has_peak = of.precision == "f32" || of.precision == "f64";
-  if (of.bytes <= 0 || of.kernel == weak_kernel || (has_peak && of.flops > far_above_the_ridge * of.bytes)) return {};
+  if (of.bytes <= 0 || of.kernel == weak_kernel || (has_peak && of.flops > scaling::far_above_the_ridge * of.bytes))
+    return {};
   const auto lines = [](double bytes) {
     return round_up(static_cast<std::ptrdiff_t>(bytes / sizeof(double) + 0.5), line);
   };

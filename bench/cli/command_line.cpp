@@ -104,7 +104,8 @@ void add_bench(CLI::App& app, BenchOptions& options) {
   verb->footer(
       "Ctrl-C lets the running sample end and makes results of what there is; --resume goes on from there.\n"
       "A sample that the machine disturbed is taken again, up to twice; the third counts and is marked.\n"
-      "Status: 0 done, 1 a cell failed, 2 wrong use, 3 could not, 128 + N ended by signal N.");
+      "Status: 0 done, 1 a cell failed or, with --against, got slower, 2 wrong use, 3 could not, 128 + N ended by "
+      "signal N.");
 }
 
 void check_together(const ReportOptions& options) {

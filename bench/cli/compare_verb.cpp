@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
+#include <cerrno>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <regex>
@@ -100,8 +101,8 @@ json compare_two(const std::string& old_run, const std::string& new_run, Compare
 json compare_one(const std::string& run, const CompareRules& rules) {
   const Loaded loaded(journal_of(run));
   if (!has_second_build(loaded.journal)) {
-    throw UsageError(
-        fmt::format("{} holds one build, expected a second run, or one taken with `speedwell bench --against`", run));
+    throw UsageError(fmt::format("{} holds one build, expected a second run, or one taken with `{} bench --against`",
+                                 run, program_invocation_short_name));
   }
   return compare_builds(loaded.run(), rules);
 }

@@ -37,7 +37,9 @@ std::vector<nlohmann::json> analyses_of(const std::vector<std::string>& runs) {
 
 int run_report(const ReportOptions& options) {
   if (options.runs.size() == 1) {
-    present_results(find_run_folder(options.runs.front()), {.report = true, .json = options.json});
+    const fs::path run = find_run_folder(options.runs.front());
+    present_results(run, {.report = true, .json = options.json});
+    present_builds(run, !options.json);
     return exit_ok;
   }
   const std::vector<nlohmann::json> analyses = analyses_of(options.runs);

@@ -305,6 +305,10 @@ std::vector<Cell> plan_cells(const Selection& selection, Children& children, Pro
   std::vector<Cell> again = twins_of(cells, static_cast<int>(machine().core_cpus.size()));
   if (!children.other_build().empty()) {
     std::vector<Cell> against = against_of(cells, children, progress);
+    if (against.empty()) {
+      throw ChildError(fmt::format("nothing to compare: {} has none of the {} selected cases, expected one at least",
+                                   children.other_build().string(), selected.size()));
+    }
     again.insert(again.end(), against.begin(), against.end());
   }
   cells.insert(cells.end(), again.begin(), again.end());

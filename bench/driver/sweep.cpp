@@ -30,6 +30,8 @@ constexpr double usual_sample_ns = 50e6;
 constexpr double shortest_sample_ns = 1e6;
 // A sample is taken this often before it counts as it is.
 constexpr int most_attempts = 3;
+// What a case may take that doesn't count its bytes.
+constexpr double uncounted_memory = 256 << 20;
 // What a case takes beside its data.
 constexpr double least_memory = 1 << 20;
 // A case is prepared this often before it counts as one whose second thread never comes.
@@ -115,7 +117,7 @@ void Sweep::share_memory() {
   // theirs.
   std::map<Children::Key, double> wanted, of_ceilings;
   for (const State& state : cells_) {
-    const double bytes = 2 * state.cell.bytes + least_memory;
+    const double bytes = (state.cell.bytes > 0 ? 2 * state.cell.bytes : uncounted_memory) + least_memory;
     if (is_ceiling(state.cell)) {
       of_ceilings[state.child] = std::max(of_ceilings[state.child], bytes);
     } else {
@@ -469,7 +471,7 @@ SweepOutcome Sweep::run(const std::function<void()>& make_results) {
   cost_.wall_s = elapsed_s();
   SweepOutcome outcome = {.rounds = round - 1, .signal = interrupts_.signal(), .cost = cost_};
   for (const State& cell : cells_) {
-    outcome.failed += cell.failed ? 1 : 0;
+    outcome.failed += cell.failed && !cell.cell.against ? 1 : 0;
     outcome.cells += cell.samples.empty() ? 0 : 1;
   }
   if (outcome.signal == 0) {

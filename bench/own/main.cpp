@@ -25,8 +25,7 @@ int main(int argc, char** argv, const std::vector<CaseDefinition>& cases) {
   }
   for (int i = 1; i < argc; ++i) {
     if (std::string_view(argv[i]) != "--serve") continue;
-    return child_main(
-        argc, argv, "sequential", [](const ChildOptions&) { return Environment(); }, make_own_engine);
+    return child_main(argc, argv, "sequential", own_environment, make_own_engine);
   }
   return run_command_line(argc, argv, program);
 }

@@ -96,7 +96,8 @@ Case case_of(const CaseDefinition& definition) {
   result.flops = definition.flops;
   result.bytes = definition.bytes;
   result.written_bytes = definition.written_bytes;
-  result.precision = definition.precision;
+  // Never empty: the analysis of old journals goes by the variant's name then.
+  result.precision = definition.precision.empty() ? "other" : definition.precision;
   result.quick = true;
   result.make = [definition, name = result.name()](int threads) {
     Task task = definition.make(threads);

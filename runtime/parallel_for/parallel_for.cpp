@@ -36,13 +36,14 @@ std::ptrdiff_t begin_alone(const ParallelForBlocks& blocks) {
   using Clock = std::chrono::steady_clock;
   constexpr auto worth_a_fork = std::chrono::duration<double>(2 * fork_join_seconds);
   const auto begin = Clock::now();
-  std::ptrdiff_t done = 0;
-  for (std::ptrdiff_t next = 1; done < blocks.count && Clock::now() - begin < worth_a_fork; next *= 2) {
-    const std::ptrdiff_t wanted = blocks.grain > 0 ? blocks.grain : next;
+  std::ptrdiff_t done = 0, wanted = std::max<std::ptrdiff_t>(blocks.grain, 1);
+  while (done < blocks.count && Clock::now() - begin < worth_a_fork) {
     const std::ptrdiff_t taken = std::min(wanted, blocks.count - done);
     blocks.participants.note();
     blocks.body.call(blocks.body.body, done, done + taken);
+    blocks.participants.back();
     done += taken;
+    if (blocks.grain == 0) wanted *= 2;
   }
   return done;
 }

@@ -30,6 +30,7 @@ struct ParallelForBlocks {
   void run(std::ptrdiff_t block, std::ptrdiff_t number) const {
     participants.note();
     body.call(body.body, begin(block, number), begin(block + 1, number));
+    participants.back();
   }
 
  private:

@@ -214,6 +214,13 @@ struct Crossover {
 // From here on a ceiling is what holds the case: what is left is edges and start-up.
 inline constexpr double near_roof_percent = 80;
 
+// With more operations to a byte than this, arithmetic takes longer than memory on any machine: the ridge of ninety
+// cores with 512-bit vectors on a dozen channels is at 50.
+inline constexpr double far_above_the_ridge = 100;
+
+// pyperf's limit: from here on the standard deviation over the mean is said.
+inline constexpr double unstable_deviation = 0.10;
+
 // Below this a call is too short for a fork-join, which costs some microseconds on every model.
 inline constexpr double too_short_ns = 50e3;
 

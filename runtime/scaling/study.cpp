@@ -23,7 +23,6 @@ constexpr double worthwhile_gain = 0.02;
 constexpr double flat_gain = 0.05;
 
 // pyperf's limits for a warning.
-constexpr double unstable_deviation = 0.10;
 constexpr double extreme_distance = 0.50;
 constexpr double shortest_sample_ns = 1e6;
 
@@ -66,9 +65,6 @@ Point point_of(const Cell& cell) {
   point.warnings = warnings_of(point, samples);
   return point;
 }
-
-// With more operations to a byte than this no machine waits for its memory.
-constexpr double far_above_the_ridge = 100;
 
 // Ceilings bound a call from below: the time that its arithmetic takes at the peak, and what its compulsory traffic
 // takes. The roof is whichever takes longer.
@@ -118,12 +114,14 @@ void set_parallel_bound(Point& point, const CaseStudy& study, const Setting& set
         (point.bound == Bound::unknown || !(point.percent_of_roof() >= near_roof_percent))) {
       point.bound = Bound::imbalance;
       point.roof_ns = study.sequential->median_ns / cap;
+      point.part_of_roof.reset();
       return;
     }
   }
   if (study.sequential->median_ns < too_short_ns && point.speedup->below_one(setting.noise())) {
     point.bound = Bound::overhead;
     point.roof_ns.reset();
+    point.part_of_roof.reset();
   }
 }
 

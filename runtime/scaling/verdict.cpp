@@ -17,8 +17,6 @@ namespace {
 // Below this a curve is not worth a reason for what it loses.
 constexpr double good_efficiency = 0.90;
 
-constexpr double unstable_deviation = 0.10;
-
 std::string cores(int count, const Setting& setting) {
   if (count > setting.cores) return fmt::format("{} threads", count);
   return count == 1 ? "1 core" : fmt::format("{} cores", count);

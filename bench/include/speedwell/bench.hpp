@@ -56,7 +56,8 @@ struct CaseDefinition {
 // machine, with the options of the `speedwell` command. The program starts itself as the sweep's child processes, so
 // this must be reached with the arguments that main() got, and the same cases, whatever they are.
 //
-// Returns the exit status: 0 ok, 1 a cell failed (a wrong result, a crash), 2 wrong use, 3 could not. Cases that aren't
+// Returns the exit status: 0 ok, 1 a cell failed (a wrong result, a crash) or a comparison found one slower, 2 wrong
+// use, 3 could not, 128 + N ended by signal N. Cases that aren't
 // as described above are a wrong use. Prints results on stdout, all else on stderr.
 int main(int argc, char** argv, const std::vector<CaseDefinition>& cases);
 
