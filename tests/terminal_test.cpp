@@ -16,6 +16,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
 #include <pty.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
@@ -162,6 +163,20 @@ class Screenful {
   bool wrapped_ = false;
 };
 
+// A system may have no terminals to give: a container without /dev/pts.
+class ProgressOnATerminal : public testing::Test {
+ protected:
+  void SetUp() override {
+    const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY);
+    const bool has_one = terminal >= 0 && ::grantpt(terminal) == 0 && ::unlockpt(terminal) == 0;
+    const char* const name = has_one ? ::ptsname(terminal) : nullptr;
+    const int side = name != nullptr ? ::open(name, O_RDWR | O_NOCTTY) : -1;
+    if (terminal >= 0) ::close(terminal);
+    if (side < 0) GTEST_SKIP() << "there are no pseudo-terminals here";
+    ::close(side);
+  }
+};
+
 // What `body` writes to stderr, that being a terminal.
 std::string written(int width, int height, const std::map<std::string, std::string>& environment,
                     const std::function<void()>& body) {
@@ -203,7 +218,7 @@ void sweep_some(Progress& progress) {
   progress.show("[2/9] where it is");
 }
 
-TEST(ProgressOnATerminal, IsALineAndATableThatGoAway) {
+TEST_F(ProgressOnATerminal, IsALineAndATableThatGoAway) {
   for (const auto& [width, height] : {std::pair(40, 10), {80, 24}, {160, 50}, {30, 3}}) {
     const std::string during = written(width, height, {}, [] {
       Progress progress;
@@ -235,7 +250,7 @@ TEST(ProgressOnATerminal, IsALineAndATableThatGoAway) {
   }
 }
 
-TEST(ProgressOnATerminal, IsNotRedrawnFasterThanTheEye) {
+TEST_F(ProgressOnATerminal, IsNotRedrawnFasterThanTheEye) {
   const std::string bytes = written(80, 24, {}, [] {
     Progress progress;
     for (int i = 0; i < 100000; ++i) progress.show("[" + std::to_string(i) + "]");
@@ -243,7 +258,7 @@ TEST(ProgressOnATerminal, IsNotRedrawnFasterThanTheEye) {
   EXPECT_LT(bytes.size(), 2000u);
 }
 
-TEST(ProgressOnATerminal, ColoursAndRedrawingCanBeRefused) {
+TEST_F(ProgressOnATerminal, ColoursAndRedrawingCanBeRefused) {
   const auto some = [] {
     Progress progress;
     sweep_some(progress);

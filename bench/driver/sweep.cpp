@@ -114,12 +114,12 @@ Sweep::~Sweep() = default;
 // the memory, each gets the same part of what it would like to have.
 void Sweep::share_memory() {
   // What a case reads and writes, and as much again for copies that put an input back. Ceilings of a child share
-  // theirs.
+  // theirs, which holds the longest of each kind of stream beside what the next one asks for.
   std::map<Children::Key, double> wanted, of_ceilings;
   for (const State& state : cells_) {
     const double bytes = (state.cell.bytes > 0 ? 2 * state.cell.bytes : uncounted_memory) + least_memory;
     if (is_ceiling(state.cell)) {
-      of_ceilings[state.child] = std::max(of_ceilings[state.child], bytes);
+      of_ceilings[state.child] = std::max(of_ceilings[state.child], 2 * bytes);
     } else {
       wanted[state.child] += bytes;
     }
