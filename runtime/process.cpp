@@ -63,20 +63,19 @@ void note_parallel_use() noexcept {
 
 bool in_forked_child() noexcept { return process.forked.load(std::memory_order_relaxed); }
 
-bool another_thread_runs() {
+int running_threads() {
   namespace fs = std::filesystem;
-  const std::string self = std::to_string(::gettid());
+  int running = 0;
   std::error_code ended;
   for (fs::directory_iterator task("/proc/self/task", ended), end; !ended && task != end; task.increment(ended)) {
-    if (task->path().filename() == self) continue;
     std::string stat;
     std::ifstream file(task->path() / "stat");
     std::getline(file, stat);
     // "12 (name) R ...", where the name may hold anything.
     const std::size_t state = stat.rfind(") ");
-    if (state != std::string::npos && stat[state + 2] == 'R') return true;
+    if (state != std::string::npos && stat[state + 2] == 'R') ++running;
   }
-  return false;
+  return running;
 }
 
 ThreadBudget::ThreadBudget(int wanted, int limit) noexcept : taken_(0) {

@@ -21,8 +21,8 @@ void note_parallel_use() noexcept;
 // any state then: calls run sequentially.
 bool in_forked_child() noexcept;
 
-// Whether a thread of this process, other than the calling one, runs or would if it were given a CPU.
-bool another_thread_runs();
+// The threads of this process, the calling one among them, that run or would if they were given a CPU.
+int running_threads();
 
 // Threads that calls now running had made for them (a call's own thread isn't counted), whatever the model.
 class ThreadBudget {

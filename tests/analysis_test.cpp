@@ -20,6 +20,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "bench/files.hpp"
 #include "bench/journal.hpp"
 #include "runtime/scaling/laws.hpp"
 #include "runtime/scaling/statistics.hpp"
@@ -46,20 +47,9 @@ std::string text_of(const std::filesystem::path& path) {
 }
 
 // A folder of its own, gone at the end.
-class Folder {
+class Folder : public ScratchFolder {
  public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "speedwell-analysis-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) throw std::system_error(errno, std::generic_category(), name);
-    path_ = name;
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
+  Folder() : ScratchFolder(std::filesystem::temp_directory_path()) {}
 };
 
 const Journal& simulated() {

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/files.hpp"
 #include "bench/report/gnuplot.hpp"
 
 namespace speedwell::bench::report {
@@ -306,20 +307,9 @@ TEST(Plots, NoWordsAreClipped) {
   }
 }
 
-class Folder {
+class Folder : public ScratchFolder {
  public:
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "speedwell-plots-XXXXXX").string();
-    if (!::mkdtemp(name.data())) throw std::runtime_error("cannot make " + name);
-    path_ = name;
-  }
-  ~Folder() { fs::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
+  Folder() : ScratchFolder(fs::temp_directory_path()) {}
 };
 
 // gnuplot's words, and the SVG. Without gnuplot the words say so. The PNG takes most of the time.

@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "bench/analysis/analysis.hpp"
+#include "bench/files.hpp"
 #include "bench/journal.hpp"
 #include "bench/report/model.hpp"
 #include "bench/report/sha256.hpp"
@@ -40,20 +41,9 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-class Folder {
+class Folder : public ScratchFolder {
  public:
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "speedwell-report-XXXXXX").string();
-    if (!::mkdtemp(name.data())) throw std::runtime_error("cannot make " + name);
-    path_ = name;
-  }
-  ~Folder() { fs::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
+  Folder() : ScratchFolder(fs::temp_directory_path()) {}
 };
 
 std::string text_of(const fs::path& path) {

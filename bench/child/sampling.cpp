@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bench/child/pinning.hpp"
+#include "runtime/process.hpp"
 
 namespace speedwell::bench {
 namespace {
@@ -19,19 +19,6 @@ std::int64_t read_clock(clockid_t clock) {
   timespec now = {};
   ::clock_gettime(clock, &now);
   return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
-
-// The threads of this process, the calling one among them, that run or would if they were given a CPU.
-int running_threads() {
-  int running = 0;
-  for (const pid_t thread : threads_of_process()) {
-    std::string stat;
-    std::getline(std::ifstream("/proc/self/task/" + std::to_string(thread) + "/stat"), stat);
-    // "12 (name) R ...", where the name may hold anything.
-    const std::size_t state = stat.rfind(") ");
-    if (state != std::string::npos && stat[state + 2] == 'R') ++running;
-  }
-  return running;
 }
 
 // Of the whole system: "0.20 0.18 0.12 1/80 11206" is one of 80.
@@ -66,7 +53,7 @@ Disturbance read_disturbance(const std::vector<int>& cpus) {
   disturbance.voluntary_switches = usage.ru_nvcsw;
   disturbance.involuntary_switches = usage.ru_nivcsw;
   // Our own first: a thread that falls asleep in between must not look like another's.
-  const int own = running_threads();
+  const int own = runtime::running_threads();
   disturbance.others_running = std::max(0, running_in_system() - own);
   return disturbance;
 }
@@ -87,7 +74,7 @@ void wait_until_idle() {
   constexpr std::int64_t longest = 1'000'000'000;
   constexpr timespec nap = {0, 200'000};
   const std::int64_t begin = wall_ns();
-  while (running_threads() > 1 && wall_ns() - begin < longest) ::nanosleep(&nap, nullptr);
+  while (runtime::running_threads() > 1 && wall_ns() - begin < longest) ::nanosleep(&nap, nullptr);
 }
 
 }  // namespace speedwell::bench

@@ -35,7 +35,7 @@ struct LiveTable::Row {
 
 void LiveTable::add(const Cell& cell, int round, double ns) {
   const std::string plain = fmt::format("{}/{}/{}", cell.case_name, cell.backend, cell.threads);
-  const bool helper = cell.case_name.starts_with("ceiling/") || cell.case_name.starts_with("weak/");
+  const bool helper = is_ceiling(cell) || is_weak(cell);
   if (cell.peer || helper || cell.name != plain) return;
   const auto [place, added] = places_.try_emplace(cell.case_name, cases_.size());
   if (added) cases_.push_back({.name = cell.case_name});

@@ -185,7 +185,7 @@ std::vector<PresentPeer> present_peers(const Selection& selection, Children& chi
 
 }  // namespace
 
-double part_of_sample(const Cell& cell) { return cell.case_name.starts_with("ceiling/") ? 0.2 : 1; }
+double part_of_sample(const Cell& cell) { return is_ceiling(cell) ? 0.2 : 1; }
 
 ordered_json to_json(const Cell& cell) {
   ordered_json json = {{"cell", cell.name},           {"case", cell.case_name},

@@ -42,7 +42,9 @@ struct Cell {
   std::string weak_size;
 };
 
+// Cells whose cases belong to others: ceilings to the machine, weak scaling to the case that it grows from.
 inline bool is_ceiling(const Cell& cell) { return cell.case_name.starts_with("ceiling/"); }
+inline bool is_weak(const Cell& cell) { return cell.case_name.starts_with("weak/"); }
 
 // The part of a usual sample's time that one of this cell is to take: ceilings are many, and steady.
 double part_of_sample(const Cell& cell);

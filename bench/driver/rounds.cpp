@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
+
+#include "runtime/scaling/statistics.hpp"
 
 namespace speedwell::bench {
 
@@ -47,23 +50,12 @@ double open_question(const std::vector<CellSamples>& cells) {
 double MedianInterval::relative_half_width() const { return std::max(median - low, high - median) / median; }
 
 MedianInterval median_interval(std::vector<double> values) {
-  const std::size_t n = values.size();
-  if (n == 0) return {.median = std::numeric_limits<double>::infinity()};
-  std::sort(values.begin(), values.end());
-  MedianInterval interval = {.median = (values[(n - 1) / 2] + values[n / 2]) / 2};
-  // The interval between the order statistics `rank` and n + 1 - rank misses the median with twice the probability of
-  // fewer than `rank` heads in n tosses.
-  double probability = std::pow(0.5, static_cast<double>(n));
-  double below = probability;
-  std::size_t rank = 0;
-  while (2 * below <= 0.05 && rank < n / 2) {
-    ++rank;
-    probability *= static_cast<double>(n - rank + 1) / static_cast<double>(rank);
-    below += probability;
-  }
-  if (rank == 0) return interval;
-  interval.low = values[rank - 1];
-  interval.high = values[n - rank];
+  if (values.empty()) return {.median = std::numeric_limits<double>::infinity()};
+  MedianInterval interval = {.median = scaling::median(values)};
+  if (values.size() < static_cast<std::size_t>(scaling::fewest_for_95_percent)) return interval;
+  const scaling::Interval ends = scaling::median_interval(std::move(values));
+  interval.low = ends.low;
+  interval.high = ends.high;
   return interval;
 }
 

@@ -34,7 +34,7 @@ struct Wish {
 // it most, as far as they fit in the time that is left.
 std::vector<std::size_t> taken_into_round(const std::vector<Wish>& wishes, double left_s);
 
-// The median's 95 % interval by binomial ranks; unbounded with too few values for one.
+// The median's 95 % interval; unbounded with too few values for one, so that it is never narrow enough.
 struct MedianInterval {
   double median = 0;
   double low = -std::numeric_limits<double>::infinity();

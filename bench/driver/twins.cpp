@@ -24,10 +24,7 @@ namespace {
 constexpr std::size_t most_twins = 5;
 constexpr std::size_t cells_a_twin = 10;
 
-// Kernels whose cases belong to others: ceilings to the machine, weak scaling to the case that it grows from.
-bool stands_for_itself(const Cell& cell) {
-  return !cell.peer && !is_ceiling(cell) && !cell.case_name.starts_with("weak/");
-}
+bool stands_for_itself(const Cell& cell) { return !cell.peer && !is_ceiling(cell) && !is_weak(cell); }
 
 // A case's own cells.
 struct Cells {

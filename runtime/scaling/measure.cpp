@@ -265,7 +265,7 @@ double steady_ns() {
 bool wait_until_alone() {
   constexpr double longest_ns = 250e6;
   const double began = steady_ns();
-  while (runtime::another_thread_runs()) {
+  while (runtime::running_threads() > 1) {
     if (steady_ns() - began > longest_ns) return false;
     std::this_thread::sleep_for(std::chrono::microseconds(200));
   }
