@@ -73,7 +73,9 @@ TEST(ParallelFor, CountsEachThreadOnceWhereTheBodyCallsAKernel) {
     std::atomic<int> wrong = 0;
     parallel_for(64, [&](ptrdiff_t) { wrong += sum(x) == 1000 ? 0 : 1; }, {.grain = 1, .backend = backend});
     EXPECT_EQ(wrong, 0);
-    EXPECT_LE(last_run().threads, threads_of(backend));
+    // Under a sanitizer this loop takes long enough for Automatic to share it.
+    const bool automatic = std::holds_alternative<Automatic>(backend);
+    EXPECT_LE(last_run().threads, automatic ? machine().default_threads : threads_of(backend));
   }
 }
 
