@@ -23,9 +23,7 @@ auto select_target(Make make) {
   if constexpr ((HWY_TARGETS & HWY_SSE4) != 0) {
     if (isa == Isa::avx512 || isa == Isa::avx2 || isa == Isa::sse4) return make.template operator()<HWY_SSE4>();
   }
-  if constexpr ((HWY_TARGETS & HWY_NEON) != 0) {
-    if (isa == Isa::neon) return make.template operator()<HWY_NEON>();
-  }
+  // ARM's one target, NEON, is its static one too
   return make.template operator()<HWY_STATIC_TARGET>();
 }
 
