@@ -48,9 +48,10 @@ struct ByteColumns {
 // a[2j] * b[2j] + a[2j + 1] * b[2j + 1] + sum[j]
 template <class D, class V>
 HWY_INLINE hn::Vec<D> multiply_pairs(D d, V a, V b, hn::Vec<D> sum) {
+  // From zero, as which products share a lane before they are rearranged depends on the instruction set
   auto second = hn::Zero(d);
-  sum = hn::ReorderWidenMulAccumulate(d, a, b, sum, second);
-  return hn::RearrangeToOddPlusEven(sum, second);
+  const auto first = hn::ReorderWidenMulAccumulate(d, a, b, hn::Zero(d), second);
+  return hn::Add(sum, hn::RearrangeToOddPlusEven(first, second));
 }
 
 // How the samples of a line are paired for 16-bit multiply-add.
