@@ -33,6 +33,8 @@ peers?  libopencv-imgproc-dev   header:opencv4/opencv2/imgproc.hpp
 tests   libgtest-dev            header:gtest/gtest.h
 tests   libgmock-dev            header:gmock/gmock.h
 tests   make                    command:make
+neon    g++-aarch64-linux-gnu   command:aarch64-linux-gnu-g++
+neon    qemu-user               command:qemu-aarch64
 ci      clang                   command:clang++
 ci      libclang-rt-dev         file:/nowhere
 ci      libomp-dev              file:/nowhere
