@@ -275,7 +275,7 @@ TEST(Child, RefusesWhatItCannotDoAndGoesOn) {
   expect_refused(say("{}"), "\"do\" is null, expected hello, prepare, sample, release or quit");
   expect_refused(say("{\"do\": 7}"), "\"do\" is 7");
   expect_refused(say("{\"do\": \"dance\"}"), "\"do\" is \"dance\"");
-  expect_refused(child.ask(prepare("matmul/f32/1x1")), "\"case\" is \"matmul/f32/1x1x1\"");
+  expect_refused(child.ask(prepare("matmul/f32/1x1")), "\"case\" is \"matmul/f32/1x1\"");
   expect_refused(child.ask({{"do", "sample"}, {"calls", 1}}), "\"case\" is null");
   expect_refused(child.ask({{"do", "release"}, {"case", 3}}), "\"case\" is 3");
   expect_refused(child.ask({{"do", "prepare"}, {"case", small}}), "\"target_ns\" is missing");
