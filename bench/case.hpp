@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -71,6 +72,10 @@ struct Case {
   // here, and those of `threads` threads in the answer, which makes the same workloads. Empty: it depends on nothing.
   std::function<Case(int threads)> on{};
 
+  // The same with another size, where any will do: nothing if the text isn't written as a size. Throws InvalidArgument
+  // for one out of range. Empty: the listed sizes are all there are.
+  std::function<std::optional<Case>(std::string_view size)> of_size{};
+
   std::string weak_of{};  // the case that this one is the weak scaling of
   std::string rule{};     // how it grows with the threads: "pixels ∝ p"
 
@@ -101,6 +106,10 @@ const std::vector<Case>& cases();
 
 // The case of that name; nullptr if there is none.
 const Case* find_case(std::string_view name);
+
+// The case of that name, listed or not: a variant that takes any size has one of each. Nothing if there is none.
+// Throws InvalidArgument if the size is out of range.
+std::optional<Case> make_case(std::string_view name);
 
 // Whether `backend` (its name) can run it: ceilings exist on "sequential" and "threads" only, weak scaling not on
 // "sequential", and a model that this build lacks runs nothing.

@@ -29,6 +29,8 @@ bench   libpng-dev              header:png.h
 bench   gnuplot-nox             command:gnuplot
 bench   libjs-chart.js          file:/usr/share/javascript/chart.js/chart.min.js
 peers?  libopenblas-dev         header:openblas*/cblas.h
+peers?  libblis-openmp-dev      header:blis-openmp/blis.h
+peers?  libdnnl-dev             header:oneapi/dnnl/dnnl.h
 peers?  libopencv-imgproc-dev   header:opencv4/opencv2/imgproc.hpp
 tests   libgtest-dev            header:gtest/gtest.h
 tests   libgmock-dev            header:gmock/gmock.h

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <map>
+#include <optional>
 #include <random>
 #include <set>
 #include <vector>
@@ -48,6 +50,99 @@ TEST(Cases, NamesAreUniqueAndFound) {
   EXPECT_EQ(find_case("matmul/f32/1x1"), nullptr);
   EXPECT_EQ(find_case(""), nullptr);
   EXPECT_EQ(cell_name(*find_case("matmul/f32/1024x1024x1024"), "openmp", 2), "matmul/f32/1024x1024x1024/openmp/2");
+}
+
+TEST(Cases, AProductOfAnySizeByItsName) {
+  EXPECT_EQ(find_case("matmul/f32_at/123x77x1001"), nullptr);
+  const std::optional<Case> made = make_case("matmul/f32_at/123x77x1001");
+  ASSERT_TRUE(made);
+  EXPECT_EQ(made->name(), "matmul/f32_at/123x77x1001");
+  EXPECT_EQ(made->flops, 2.0 * 123 * 77 * 1001);
+  EXPECT_FALSE(made->quick);
+  EXPECT_EQ(make_case("matmul/f64/64x64x64")->flops, find_case("matmul/f64/64x64x64")->flops);
+  for (const char* name :
+       {"matmul/f32/123x77", "matmul/f32/123x77x1001x2", "matmul/f32/123x077x1", "matmul/f32/x1x1", "matmul/f32/1x1x",
+        "matmul/f32/-1x1x1", "matmul/f32/1x1x1 ", "matmul/f16/1x1x1", "tiny/matmul_f32/1x1x1", "weak/matmul_f32/1x1x1",
+        "sobel/u8c1/1x1x1", "nested/outer_matmul_f32/4x1x1x1", "1x1x1", "matmul/f32/", ""}) {
+    EXPECT_FALSE(make_case(name)) << name;
+  }
+  const auto refused = [](const char* name) -> std::string {
+    try {
+      make_case(name);
+      return "nothing was thrown";
+    } catch (const InvalidArgument& error) {
+      return error.what();
+    }
+  };
+  EXPECT_THAT(refused("matmul/f32/0x1x1"), HasSubstr("0x1x1 of a product has 0 in it, expected numbers from 1 to"));
+  EXPECT_THAT(refused("matmul/f32/1x99999999999999999999x1"), HasSubstr("has 99999999999999999999 in it"));
+  EXPECT_THAT(refused("matmul/f32/1x100000x100000"), HasSubstr("a matrix of 100000 x 100000, expected 268435456"));
+  EXPECT_THAT(refused("matmul/f32/16000x16000x16000"), HasSubstr("is more work than 549755813888"));
+}
+
+TEST(Cases, LayoutsOfAProductDifferInMemoryAlone) {
+  const auto strides = [](const char* variant) {
+    const std::string name = std::string("matmul/") + variant + "/33x20x70";
+    const auto workload = make_case(name)->make(2);
+    auto& product = dynamic_cast<MatmulWorkload<double>&>(*workload);
+    const auto a = stored(product.a()), b = stored(product.b());
+    const auto c = stored(product.c());
+    workload->run(Sequential{});
+    EXPECT_THAT(workload->verify(), IsEmpty()) << name;
+    EXPECT_FALSE(c.transposed);
+    return std::vector<std::ptrdiff_t>{a.transposed, a.leading, b.transposed, b.leading, c.leading};
+  };
+  EXPECT_THAT(strides("f64"), ElementsAre(0, 70, 0, 20, 20));
+  EXPECT_THAT(strides("f64_at"), ElementsAre(1, 33, 0, 20, 20));
+  EXPECT_THAT(strides("f64_bt"), ElementsAre(0, 70, 1, 70, 20));
+  EXPECT_THAT(strides("f64_pow2"), ElementsAre(0, 128, 0, 32, 32));
+  EXPECT_THAT(strides("f64_block"), ElementsAre(0, 70, 0, 20, 27));
+}
+
+// A single row or column may have any stride; what libraries are told must be one that they take.
+TEST(Cases, StoredIsValidWhereThereIsOneRowOrColumn) {
+  for (const char* name : {"matmul/f32_at/1x5x9", "matmul/f32_bt/5x1x9", "matmul/f32_at/5x4x1", "matmul/f32_bt/5x4x1",
+                           "matmul/f32_pow2/1x1x9", "matmul/f32_block/5x1x1"}) {
+    const auto workload = make_case(name)->make(1);
+    auto& product = dynamic_cast<MatmulWorkload<float>&>(*workload);
+    for (const auto& view : {product.a(), product.b(), MatrixView<const float>(product.c())}) {
+      const auto as = stored(view);
+      EXPECT_GE(as.leading, as.transposed ? view.rows : view.cols) << name;
+      for (std::ptrdiff_t i = 0; i < view.rows; ++i) {
+        for (std::ptrdiff_t j = 0; j < view.cols; ++j) {
+          EXPECT_EQ(as.data + (as.transposed ? j * as.leading + i : i * as.leading + j), &view(i, j)) << name;
+        }
+      }
+    }
+  }
+}
+
+TEST(Cases, ACallMayWriteItsBlockOnly) {
+  for (const char* name : {"matmul/f32_block/33x20x70", "matmul/f32_pow2/33x20x70"}) {
+    const auto workload = make_case(name)->make(2);
+    const MatrixView<float> c = dynamic_cast<MatmulWorkload<float>&>(*workload).c();
+    workload->spoil(0, 1);
+    EXPECT_THAT(workload->verify(), HasSubstr("is nan")) << name;
+    workload->run(Threads{2});
+    const std::uint64_t hash = workload->output_hash();
+    EXPECT_THAT(workload->verify(), IsEmpty()) << name;
+    c(32, 20) += 1;  // beside the last row
+    EXPECT_THAT(workload->verify(), HasSubstr("around C")) << name;
+    EXPECT_NE(workload->output_hash(), hash) << name;
+    c(32, 20) -= 1;
+    EXPECT_THAT(workload->verify(), IsEmpty()) << name;
+    EXPECT_EQ(workload->output_hash(), hash) << name;
+  }
+  const auto workload = make_case("matmul/f32_block/33x20x70")->make(1);
+  const MatrixView<float> c = dynamic_cast<MatmulWorkload<float>&>(*workload).c();
+  workload->run(Sequential{});
+  for (float* const outside : {&c(-1, 0), &c(33, 19), &c(0, -1)}) {
+    const float before = *outside;
+    *outside = std::numeric_limits<float>::quiet_NaN();
+    EXPECT_THAT(workload->verify(), HasSubstr("around C"));
+    *outside = before;
+  }
+  EXPECT_THAT(workload->verify(), IsEmpty());
 }
 
 TEST(Cases, TheQuickSuiteIsSmallAndTouchesEverything) {

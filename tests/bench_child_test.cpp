@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Real children of the sweep, driven through pipes; and speedwell_bench as a Google Benchmark program.
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -274,7 +275,7 @@ TEST(Child, RefusesWhatItCannotDoAndGoesOn) {
   expect_refused(say("{}"), "\"do\" is null, expected hello, prepare, sample, release or quit");
   expect_refused(say("{\"do\": 7}"), "\"do\" is 7");
   expect_refused(say("{\"do\": \"dance\"}"), "\"do\" is \"dance\"");
-  expect_refused(child.ask(prepare("matmul/f32/1x1x1")), "\"case\" is \"matmul/f32/1x1x1\"");
+  expect_refused(child.ask(prepare("matmul/f32/1x1")), "\"case\" is \"matmul/f32/1x1\"");
   expect_refused(child.ask({{"do", "sample"}, {"calls", 1}}), "\"case\" is null");
   expect_refused(child.ask({{"do", "release"}, {"case", 3}}), "\"case\" is 3");
   expect_refused(child.ask({{"do", "prepare"}, {"case", small}}), "\"target_ns\" is missing");
@@ -467,12 +468,22 @@ TEST(Peers, VerifyAndPark) {
       continue;
     }
     EXPECT_FALSE(hello["version"].get<std::string>().empty());
-    const auto names = hello["cases"].get<std::vector<std::string>>();
+    auto names = hello["cases"].get<std::vector<std::string>>();
     EXPECT_FALSE(names.empty());
+    // Shapes that a library takes another way for, in each layout; that they aren't listed is no matter.
+    const std::vector<std::string> listed = names;
+    for (const std::string& name : listed) {
+      if (!name.ends_with("/1000x37x61")) continue;
+      const std::string variant = name.substr(0, name.rfind('/'));
+      for (const char* const size : {"/1x1x1", "/1x60x700", "/60x1x700", "/60x70x1", "/5x6x7", "/130x140x150"}) {
+        names.push_back(variant + size);
+      }
+    }
     for (const std::string& name : names) {
       const auto ends = [&name](const char* size) { return name.ends_with(size); };
-      if (!ends("/640x480") && !ends("/64x64x64") && !ends("/1000x37x61") && !ends("/65536") && !ends("/100000"))
-        continue;
+      const bool is_small =
+          ends("/640x480") || ends("/64x64x64") || ends("/1000x37x61") || ends("/65536") || ends("/100000");
+      if (!is_small && std::find(listed.begin(), listed.end(), name) != listed.end()) continue;
       const json prepared = child.ask(prepare(name));
       EXPECT_EQ(prepared.value("verified", false), true) << name << " " << prepared;
       const json taken = child.ask(sample(name));
@@ -482,6 +493,57 @@ TEST(Peers, VerifyAndPark) {
     expect_idle(child);
     expect_refused(child.ask(prepare("ceiling/triad/memory")), "doesn't exist on");
   }
+}
+
+// A peer's kernels are chosen for it, whatever the environment says to the libraries.
+TEST(Peers, RunTheirBestKernels) {
+  ::setenv("OPENBLAS_CORETYPE", "Prescott", 1);
+  ::setenv("BLIS_ARCH_TYPE", "5", 1);
+  ::setenv("ONEDNN_MAX_CPU_ISA", "SSE41", 1);
+  const auto& isas = machine().isas;
+  const bool avx512 = std::find(isas.begin(), isas.end(), Isa::avx512) != isas.end();
+  const bool avx2 = std::find(isas.begin(), isas.end(), Isa::avx2) != isas.end();
+  const auto isa_of = [](const std::string& program, const std::string& backend) -> std::string {
+    return Child({program, "--serve", "--threads=1", "--backend=" + backend}).ask({{"do", "hello"}}).value("isa", "");
+  };
+  std::stringstream programs(SPEEDWELL_PEERS);
+  for (std::string program; std::getline(programs, program, '|');) {
+    if (program.ends_with("_openblas") && avx2) {
+      EXPECT_EQ(isa_of(program, "openblas"), avx512 ? "SkylakeX" : "Haswell");
+    } else if (program.ends_with("_blis") && avx2) {
+      EXPECT_EQ(isa_of(program, "blis"), avx512 ? "skx" : "zen3");
+      EXPECT_EQ(isa_of(program, "blis_avx2"), "zen3");
+    } else if (program.ends_with("_onednn") && avx2) {
+      EXPECT_THAT(isa_of(program, "onednn"), HasSubstr(avx512 ? "AVX-512" : "AVX2"));
+    }
+  }
+  for (const char* const name : {"OPENBLAS_CORETYPE", "BLIS_ARCH_TYPE", "ONEDNN_MAX_CPU_ISA"}) ::unsetenv(name);
+}
+
+// The library's own choice, beside the models: on as many threads as it likes, as far as it may.
+TEST(Child, RunsAutomatic) {
+  Child child = start("automatic", 2);
+  const json hello = child.ask({{"do", "hello"}});
+  EXPECT_THAT(environment_of(child.pid()), HasSubstr("SPEEDWELL_THREADS=2"));
+  const auto names = hello["cases"].get<std::vector<std::string>>();
+  EXPECT_THAT(names, testing::Contains(small));
+  EXPECT_THAT(names, testing::Not(testing::Contains(testing::StartsWith("ceiling/"))));
+  EXPECT_THAT(names, testing::Not(testing::Contains(testing::StartsWith("weak/"))));
+  for (const char* const name : {"matmul/f32/5x6x7", "matmul/f32/512x512x512"}) {
+    const json prepared = child.ask(prepare(name));
+    EXPECT_EQ(prepared.value("verified", false), true) << prepared;
+    EXPECT_EQ(child.ask(sample(name))["threads_used"], 2);
+  }
+}
+
+TEST(Child, MakesAProductOfAnySize) {
+  Child child = start("threads", 2);
+  const json prepared = child.ask(prepare("matmul/f64_bt/123x77x1001"));
+  EXPECT_EQ(prepared.value("verified", false), true) << prepared;
+  EXPECT_EQ(child.ask(sample("matmul/f64_bt/123x77x1001"))["ok"], true);
+  EXPECT_EQ(child.ask({{"do", "release"}, {"case", "matmul/f64_bt/123x77x1001"}})["ok"], true);
+  expect_refused(child.ask(prepare("matmul/f64_bt/123x77x0")), "expected numbers from 1 to");
+  expect_refused(child.ask(prepare("matmul/f64_bt/123x77")), "expected one of those that");
 }
 
 struct Output {

@@ -186,10 +186,11 @@ TEST_F(Cli, WrongUseSaysWhatWasGivenAndExpected) {
     const char* says;
   };
   const Wrong wrong[] = {
-      {{}, 2, "no verb given, expected one of machine, bench, report, compare, filter, ladder"},
+      {{}, 2, "no verb given, expected one of machine, bench, report, compare, race, filter, ladder"},
       {{"bnch"},
        2,
-       "unknown verb 'bnch', expected one of machine, bench, report, compare, filter, ladder, did you mean 'bench'?"},
+       "unknown verb 'bnch', expected one of machine, bench, report, compare, race, filter, ladder, did you mean "
+       "'bench'?"},
       {{"bench", "--treads", "2"}, 2, "'--treads', did you mean '--threads'?"},
       {{"bench", "--threads", "-1"}, 2, "'-1' in --threads -1 is not a thread count; expected numbers from 1 to 1024"},
       {{"bench", "--threads", "1000000"}, 2, "'1000000' in --threads 1000000"},
@@ -208,6 +209,11 @@ TEST_F(Cli, WrongUseSaysWhatWasGivenAndExpected) {
       {{"bench", "--budget", "nan"}, 2, "--budget nan"},
       {{"bench", "--seed", "-1"}, 2, "--seed -1, expected a number from 0"},
       {{"bench", "--quick", "--full"}, 2, "--quick and --full given"},
+      {{"bench", "--peers", "--no-peers"}, 2, "--peers and --no-peers given, expected one of them"},
+      {{"bench", "--peers"}, 3, "no other library is there to race, expected one of eigen, openblas"},
+      {{"bench", "matmul/f32/0x5x5"}, 2, "the size 0x5x5 of a product has 0 in it, expected numbers from 1 to 1000000"},
+      {{"bench", "matmul/f32_bt/9000x9000x9000"}, 2, "is more work than 549755813888 multiplications"},
+      {{"bench", "--resume", "--peers"}, 2, "--peers can't be given with it"},
       {{"bench", "--resume", "--threads", "2"}, 2, "--threads can't be given with it"},
       {{"bench", "--resume", "--unpinned"}, 2, "--unpinned can't be given with it"},
       {{"bench", "--resume", "--smt"}, 2, "--smt can't be given with it"},
@@ -282,6 +288,35 @@ TEST_F(Cli, ListHasEveryCellAndMeasuresNothing) {
   const Result nowhere = run(sweep({"--list"}), {}, [] { ::dup2(::open("/dev/full", O_WRONLY), 1); });
   EXPECT_EQ(nowhere.status, 3);
   EXPECT_THAT(nowhere.err, HasSubstr("cannot write to standard output"));
+}
+
+TEST_F(Cli, AWholeNameMeansThatCaseAlone) {
+  const auto cases_of = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {fake_command, "bench", "--list", "--no-peers", "--threads", "1", "--json"});
+    const Result result = run(words);
+    EXPECT_EQ(result.status, 0) << result.err;
+    std::set<std::string> names;
+    for (const json& cell : json::parse(result.out)) names.insert(cell["case"].get<std::string>());
+    std::erase_if(names, [](const std::string& name) { return name.starts_with("ceiling/"); });
+    return names;
+  };
+  using Names = std::set<std::string>;
+  // A listed one, another that it is the beginning of, and one that is not listed.
+  EXPECT_EQ(cases_of({"matmul/f32/64x64x64"}), (Names{"matmul/f32/64x64x64"}));
+  EXPECT_EQ(cases_of({"matmul/f32/64x64x409"}), (Names{"matmul/f32/64x64x409"}));
+  EXPECT_EQ(cases_of({"matmul/f64_pow2/123x77x1001", "matmul/f64_pow2/123x77x1001", "matmul/f32/512"}),
+            (Names{"matmul/f64_pow2/123x77x1001", "matmul/f32/512x512x512"}));
+}
+
+TEST_F(Cli, AProductThatIsNotListedIsMeasured) {
+  const Result result = run({fake_command, "bench", "matmul/f32/123x77x1001", "--threads", "1,2", "--rounds", "2",
+                             "--no-peers", "--no-report", "--output", "r"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  expect_complete(journal("r"), 2);
+  const json analysis = json::parse(bytes_of(path("r/analysis.json")));
+  ASSERT_EQ(analysis["cases"].size(), 1u);
+  EXPECT_EQ(analysis["cases"][0]["case"], "matmul/f32/123x77x1001");
+  EXPECT_EQ(analysis["cases"][0]["flops"], 2.0 * 123 * 77 * 1001);
 }
 
 TEST_F(Cli, SweepTakesEachCellOnceARoundInAnotherOrder) {
@@ -695,6 +730,35 @@ TEST_F(Cli, PeersAreMeasuredBeside) {
     EXPECT_EQ(cell["version"], "0.0-fake");
   }
   EXPECT_EQ(peers, 2);
+
+  // A race has every peer and the cases that they have; the library's own choice comes where it is named.
+  const auto race = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {(folder / "speedwell").string(), "bench", "--peers", "--list", "--threads", "2"});
+    return run(words);
+  };
+  const Result raced = race({"matmul/f32/512", "--backend", "threads,automatic"});
+  ASSERT_EQ(raced.status, 0) << raced.err;
+  EXPECT_THAT(raced.err, HasSubstr("racing openblas 0.0-fake: 1 of 1 cases have one of them"));
+  for (const char* const cell : {"/sequential/1\n", "/threads/2\n", "/openblas/2\n", "/automatic/2\n"}) {
+    EXPECT_THAT(raced.out, HasSubstr(std::string("matmul/f32/512x512x512") + cell));
+  }
+  EXPECT_THAT(raced.out, Not(HasSubstr("/tbb/")));
+  const Result all = race({"matmul/f32/512", "matmul/f32/33x44x55"});
+  EXPECT_THAT(all.out, HasSubstr("matmul/f32/512x512x512/tbb/2\n"));
+  EXPECT_THAT(all.out, HasSubstr("matmul/f32/33x44x55/openblas/2\n"));
+  EXPECT_THAT(all.out, Not(HasSubstr("automatic")));
+
+  // The table of the run above, whose peer is as fast as we are but for the noise.
+  const Result table = run({fake_command, "race", "r", "--output", "tables"});
+  EXPECT_EQ(table.status, 0) << table.err;
+  EXPECT_EQ(bytes_of(path("tables/race.md")), table.out);
+  EXPECT_THAT(table.out, HasSubstr("| matmul/f32/512x512x512 | 2 | "));
+  EXPECT_THAT(bytes_of(path("tables/race.csv")), HasSubstr("\nmatmul/f32/512x512x512,matmul,f32,512x512x512,2,"));
+  ASSERT_EQ(run(sweep({"--rounds", "1", "--output", "alone"})).status, 0);
+  const Result nobody = run({fake_command, "race", "alone"});
+  EXPECT_EQ(nobody.status, 2);
+  EXPECT_THAT(nobody.err, HasSubstr("no case of alone was measured with another library"));
+  EXPECT_FALSE(fs::exists(path("alone/race.md")));
 }
 
 // A disk that is full is tried as a limit on the file's length, which needs no rights.

@@ -33,11 +33,24 @@ const Case* find_case(std::string_view name) {
   return found == all.end() ? nullptr : &*found;
 }
 
+std::optional<Case> make_case(std::string_view name) {
+  if (const Case* const listed = find_case(name)) return *listed;
+  const std::size_t slash = name.rfind('/');
+  if (slash == std::string_view::npos) return std::nullopt;
+  const std::string_view of = name.substr(0, slash);
+  const auto& all = cases();
+  const auto found = std::find_if(all.begin(), all.end(), [of](const Case& each) {
+    return each.of_size && each.kernel + "/" + each.variant == of;
+  });
+  return found == all.end() ? std::nullopt : found->of_size(name.substr(slash + 1));
+}
+
 std::string Case::name() const { return kernel + "/" + variant + "/" + size; }
 
 Case tiny(Case of) {
   of.variant = of.kernel + "_" + of.variant;
   of.kernel = tiny_kernel;
+  of.of_size = {};
   return of;
 }
 
@@ -47,6 +60,7 @@ Case weak(Case of, std::string rule, std::function<Case(int threads)> grown) {
   of.kernel = weak_kernel;
   of.rule = std::move(rule);
   of.quick = false;
+  of.of_size = {};
   of.make = [grown](int threads) { return grown(threads).make(threads); };
   // Named by the size that it grows from, so that its points are of one case.
   of.on = [of, grown = std::move(grown)](int threads) {

@@ -2,6 +2,7 @@
 // The data of a matmul case, for peers that compute C = A B on them.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <vector>
@@ -15,11 +16,27 @@ namespace speedwell::bench {
 template <class T>
 class MatmulWorkload : public Workload {
  public:
-  // All three with contiguous rows.
+  // A and B may be transposed, C is row after row; rows may have a distance between them. `stored` says so.
   virtual MatrixView<const T> a() const = 0;
   virtual MatrixView<const T> b() const = 0;
   virtual MatrixView<T> c() = 0;
 };
+
+// A view as libraries of matrices in row-major order are told of it.
+template <class T>
+struct Stored {
+  T* data;
+  bool transposed;
+  std::ptrdiff_t leading;  // elements from one row in memory to the next
+};
+
+template <class T>
+Stored<T> stored(MatrixView<T> view) {
+  const bool transposed = view.col_stride != 1;
+  // Libraries want it to be as long as a row, also where there is one row only.
+  return {view.data, transposed,
+          transposed ? std::max(view.col_stride, view.rows) : std::max(view.row_stride, view.cols)};
+}
 
 std::vector<Case> matmul_cases();
 

@@ -12,6 +12,7 @@
 #include <iostream>
 #include <list>
 #include <map>
+#include <optional>
 #include <stdexcept>
 #include <string_view>
 
@@ -324,14 +325,22 @@ class Server {
     return json::object();
   }
 
-  const Case& case_of(const json& request) const {
+  const Case& case_of(const json& request) {
     const json name = request.value("case", json());
-    const Case* which = name.is_string() ? find_case(name.get<std::string>()) : nullptr;
+    const Case* const which = name.is_string() ? known(name.get<std::string>()) : nullptr;
     if (which == nullptr) {
       throw Refused("\"case\" is " + name.dump() + ", expected one of those that \"hello\" lists");
     }
     if (!engine_->offers(*which)) throw Refused(which->name() + " doesn't exist on " + options_.backend);
     return *which;
+  }
+
+  // One that isn't listed stays where it is from the first request for it on.
+  const Case* known(const std::string& name) {
+    if (const Case* const listed = find_case(name)) return listed;
+    if (const auto found = unlisted_.find(name); found != unlisted_.end()) return &found->second;
+    std::optional<Case> made = make_case(name);
+    return made ? &unlisted_.emplace(name, std::move(*made)).first->second : nullptr;
   }
 
   // The case's workload, made if it isn't there; the one used last is at the front.
@@ -399,6 +408,7 @@ class Server {
   ChildOptions options_;
   Pinning pinning_;
   std::unique_ptr<Engine> engine_;
+  std::map<std::string, Case> unlisted_;
   std::list<Kept> kept_;
   std::map<std::string, std::uint64_t> prepared_;  // the hash of each case's verified output, kept when its memory goes
   std::int64_t samples_ = 0;

@@ -16,7 +16,8 @@ namespace {
 
 class OwnEngine final : public Engine {
  public:
-  OwnEngine(std::string name, int threads) : name_(std::move(name)), backend_(backend_from_name(name_, threads)) {}
+  OwnEngine(std::string name, int threads)
+      : name_(std::move(name)), threads_(threads), backend_(backend_from_name(name_, threads)) {}
 
   std::string version() const override { return std::string(speedwell::version()); }
 
@@ -24,6 +25,7 @@ class OwnEngine final : public Engine {
 
   std::string wait_policy() const override {
     if (name_ == Sequential::name) return "no threads";
+    if (name_ == Automatic::name) return "that of the model it picks";
     if (name_ == Threads::name) return "spins some microseconds, then sleeps";
     if (name_ == Tbb::name) return "oneTBB's own";
     const char* policy = std::getenv("OMP_WAIT_POLICY");
@@ -31,13 +33,19 @@ class OwnEngine final : public Engine {
                              : "OMP_WAIT_POLICY=" + std::string(policy) + "; threads ended between samples";
   }
 
-  bool offers(const Case& which) const override { return runs_on(which, name_); }
+  bool offers(const Case& which) const override {
+    if (name_ != Automatic::name) return runs_on(which, name_);
+    return which.kernel != "ceiling" && which.weak_of.empty();
+  }
 
   std::function<void()> call(Workload& workload) override {
     return [this, &workload] { workload.run(backend_); };
   }
 
-  int threads_used(const Workload& workload) const override { return workload.threads_used(); }
+  // How many of those it may have are the library's own choice there, as in a peer.
+  int threads_used(const Workload& workload) const override {
+    return name_ == Automatic::name ? threads_ : workload.threads_used();
+  }
 
   std::string reason() const override { return std::string(last_run().reason); }
 
@@ -48,17 +56,20 @@ class OwnEngine final : public Engine {
 
  private:
   std::string name_;
+  int threads_;
   Backend backend_;
 };
 
 }  // namespace
 
 Environment own_environment(const ChildOptions& options) {
+  if (options.backend == Automatic::name) return {{"SPEEDWELL_THREADS", std::to_string(options.threads)}};
   return options.backend == OpenMp::name ? openmp_environment(options) : Environment();
 }
 
 std::unique_ptr<Engine> make_own_engine(const ChildOptions& options) {
-  const auto names = backend_names();
+  auto names = backend_names();
+  names.emplace_back(Automatic::name);
   if (std::find(names.begin(), names.end(), options.backend) == names.end()) {
     std::string list;
     for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;

@@ -20,7 +20,7 @@
 //   {"ok": true, "pid": 123, "backend": "openmp", "threads": 2, "cpus": [0, 1],
 //    "pinned": true,                     each thread on a CPU of its own
 //    "version": "0.1.0",                 the library's: Speedwell's or the peer's
-//    "cases": ["matmul/f32/64x64x64", ...],   those it can run
+//    "cases": ["matmul/f32/64x64x64", ...],   those it can run, and where a variant takes any size, others of it
 //    "isa": "avx2",                      the instruction set in use; for a peer, what it says or was compiled for
 //    "wait_policy": "..."}               what idle threads of its runtime do, in words
 //

@@ -231,7 +231,9 @@ int run_bench(const BenchOptions& options) {
                          .full = options.full,
                          .backends = options.backends,
                          .threads = thread_counts(options, progress),
-                         .peers = !options.no_peers};
+                         .peers = options.peers      ? Selection::Peers::race
+                                  : options.no_peers ? Selection::Peers::none
+                                                     : Selection::Peers::beside};
   const std::vector<Cell> cells = plan_cells(selection, children, progress);
   if (options.list) {
     if (options.json) {

@@ -31,6 +31,7 @@ struct Command {
   BenchOptions bench;
   ReportOptions report;
   CompareOptions compare;
+  RaceOptions race;
   FilterOptions filter;
   LadderOptions ladder;
 
@@ -47,12 +48,15 @@ void add_machine(CLI::App& app, MachineOptions& options) {
 }
 
 // What is measured stands in the journal of a run that goes on.
-constexpr const char* not_with_resume[] = {"CASE-REGEX", "--full",     "--quick", "--backend",
-                                           "--threads",  "--rounds",   "--seed",  "--list",
-                                           "--no-peers", "--unpinned", "--smt",   "--against"};
+constexpr const char* not_with_resume[] = {"CASE-REGEX", "--full", "--quick",  "--backend",  "--threads",
+                                           "--rounds",   "--seed", "--list",   "--no-peers", "--peers",
+                                           "--unpinned", "--smt",  "--against"};
 
 void check_together(const CLI::App& verb, const BenchOptions& options) {
   if (verb.count("--quick") > 0 && options.full) throw UsageError("--quick and --full given, expected one of them");
+  if (options.peers && verb.count("--no-peers") > 0) {
+    throw UsageError("--peers and --no-peers given, expected one of them");
+  }
   if (!options.resume) return;
   for (const char* const given : not_with_resume) {
     if (verb.count(given) > 0) {
@@ -65,13 +69,17 @@ void check_together(const CLI::App& verb, const BenchOptions& options) {
 void add_bench(CLI::App& app, BenchOptions& options) {
   CLI::App* const verb =
       app.add_subcommand("bench", "Measure cases on each backend and thread count, into a run folder with a report");
-  verb->add_option("CASE-REGEX", options.patterns,
-                   "Cases whose names match: of the quick ones, or if none of those does, of all")
+  verb->add_option(
+          "CASE-REGEX", options.patterns,
+          "Cases whose names match: of the quick ones, or if none of those does, of all; or the whole name of a "
+          "case, for products also of a size that isn't listed: matmul/f32/123x77x1001")
       ->type_name("");
   verb->add_flag("--full", options.full, "All cases, for up to an hour");
   verb->add_flag("--quick")->description("The quick cases, for up to three minutes: the default");
-  verb->add_option("--backend", options.backends,
-                   "Only these models and peers beside the sequential version, such as openmp,tbb,openblas")
+  verb->add_option(
+          "--backend", options.backends,
+          "Only these models and peers beside the sequential version, such as openmp,tbb,openblas; automatic: the "
+          "library's own choice")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->type_name("NAMES");
@@ -88,6 +96,8 @@ void add_bench(CLI::App& app, BenchOptions& options) {
   verb->add_option("--output", options.output, "The run's folder; default: results/<UTC time>")->type_name("FOLDER");
   verb->add_flag("--resume", options.resume, "Go on with the newest unfinished run, or with the one in --output");
   verb->add_flag("--list", options.list, "Print the cells, measure nothing");
+  verb->add_flag("--peers", options.peers,
+                 "Race every other library that is installed: only cases that one of them has too");
   verb->add_flag("--no-peers", options.no_peers, "Don't measure other libraries beside");
   verb->add_flag("--unpinned", options.unpinned,
                  "Leave threads to the system's scheduler; default: a CPU for each of them");
@@ -149,6 +159,19 @@ void add_compare(CLI::App& app, CompareOptions& options) {
       "Status: 0 no regression, 1 a cell is surely slower or failed, 2 wrong use, 3 the runs can't be compared.");
 }
 
+void add_race(CLI::App& app, RaceOptions& options) {
+  CLI::App* const verb = app.add_subcommand(
+      "race", "Hold our models against the other libraries of a run, case by case: a table, and a summary");
+  verb->add_option("RUN", options.runs, "A run's folder, or latest; of several, the cases of all")
+      ->required()
+      ->type_name("...");
+  verb->add_option("--output", options.output, "Where race.md and race.csv go; default: the first run's folder")
+      ->type_name("FOLDER");
+  verb->footer(
+      "Each on as many threads as it likes, up to each count that was measured.\n"
+      "Status: 0 done, 1 a case is surely below 0.97 of the fastest other library, 2 wrong use, 3 could not.");
+}
+
 void add_filter(CLI::App& app, FilterOptions& options) {
   CLI::App* const verb = app.add_subcommand("filter", "Run an image filter on a PNG file");
   verb->add_option("IN", options.in, "A PNG image; 16 bits are rounded to 8, a palette becomes its colours")
@@ -201,6 +224,7 @@ Command::Command(const Program& program) : app(program.description) {
   add_bench(app, bench);
   add_report(app, report);
   add_compare(app, compare);
+  add_race(app, race);
   if (program.filter != nullptr) add_filter(app, filter);
   if (program.ladder != nullptr) add_ladder(app, ladder);
   bench.no_peers = brings_own_cases();
@@ -270,6 +294,7 @@ int run_verb(const Command& command, const Program& program) {
   if (command.app.got_subcommand("bench")) return run_bench(command.bench);
   if (command.app.got_subcommand("report")) return run_report(command.report);
   if (command.app.got_subcommand("compare")) return run_compare(command.compare);
+  if (command.app.got_subcommand("race")) return run_race(command.race);
   if (program.ladder != nullptr && command.app.got_subcommand("ladder")) return program.ladder(command.ladder);
   return program.filter(command.filter);
 }

@@ -39,6 +39,7 @@ struct BenchOptions {
   std::string output;
   bool resume = false;
   bool list = false;
+  bool peers = false;
   bool no_peers = false;
   bool unpinned = false;
   bool smt = false;
@@ -65,6 +66,12 @@ struct CompareOptions {
   bool markdown = false;
 };
 int run_compare(const CompareOptions& options);
+
+struct RaceOptions {
+  std::vector<std::string> runs;
+  std::string output;  // a folder, or empty
+};
+int run_race(const RaceOptions& options);
 
 struct FilterOptions {
   std::filesystem::path in;

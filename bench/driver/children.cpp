@@ -29,13 +29,15 @@ struct PeerProgram {
   bool one_thread = false;
 };
 
-// Of each peer the first that is there and that this processor can run.
+// Of each peer the first that is there and that this processor can run. BLIS has AVX2 kernels for shapes that its
+// AVX-512 ones have no way for: where there are both, either may be its best.
 constexpr PeerProgram peer_programs[] = {
     {"eigen", "speedwell_peer_eigen_avx512", Isa::avx512},   {"eigen", "speedwell_peer_eigen_avx2", Isa::avx2},
     {"eigen", "speedwell_peer_eigen", std::nullopt},         {"openblas", "speedwell_peer_openblas", std::nullopt},
     {"opencv", "speedwell_peer_opencv", std::nullopt},       {"loops", "speedwell_peer_loops", std::nullopt},
     {"onetbb", "speedwell_peer_onetbb", std::nullopt},       {"pstl", "speedwell_peer_pstl", std::nullopt},
-    {"vqsort", "speedwell_peer_vqsort", std::nullopt, true},
+    {"vqsort", "speedwell_peer_vqsort", std::nullopt, true}, {"blis", "speedwell_peer_blis", std::nullopt},
+    {"blis_avx2", "speedwell_peer_blis", Isa::avx512},       {"onednn", "speedwell_peer_onednn", std::nullopt},
 };
 
 std::vector<Peer> find_peers(const fs::path& folder) {
@@ -50,6 +52,7 @@ std::vector<Peer> find_peers(const fs::path& folder) {
       peers.back().program = folder / candidate.file;
     }
   }
+  peers.push_back({.name = std::string(Automatic::name), .program = folder / own_program(), .ours = true});
   return peers;
 }
 
@@ -103,7 +106,8 @@ Children::~Children() = default;
 std::vector<fs::path> Children::programs() const {
   std::vector<fs::path> all = {folder_ / own_program()};
   for (const Peer& peer : peers_) {
-    if (!peer.program.empty()) all.push_back(peer.program);
+    const bool known = std::find(all.begin(), all.end(), peer.program) != all.end();
+    if (!peer.program.empty() && !known) all.push_back(peer.program);
   }
   return all;
 }

@@ -23,6 +23,7 @@ struct Peer {
   std::string name;
   std::filesystem::path program;  // empty: none that this processor can run is installed
   bool one_thread = false;        // it knows no more
+  bool ours = false;              // the library's own choice of model, beside the models: measured where it is named
 };
 
 class Children {

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cmath>
+#include <deque>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -50,7 +51,8 @@ bool contains(const std::vector<std::string>& words, std::string_view word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-// Weak scaling begins with the one thread of the case that it grows from. In the order of cases.
+// Weak scaling begins with the one thread of the case that it grows from. In the order of cases, those that aren't
+// listed last.
 std::vector<const Case*> with_strong_cases(const std::vector<const Case*>& selected) {
   std::set<std::string> names;
   for (const Case* one : selected) names.insert({one->name(), one->weak_of});
@@ -58,10 +60,23 @@ std::vector<const Case*> with_strong_cases(const std::vector<const Case*>& selec
   for (const Case& one : cases()) {
     if (names.contains(one.name())) all.push_back(&one);
   }
+  for (const Case* one : selected) {
+    if (find_case(one->name()) == nullptr) all.push_back(one);
+  }
   return all;
 }
 
-std::vector<const Case*> select_cases(const Selection& selection) {
+// The case whose whole name was given, if it isn't a listed one: it stays in `unlisted`.
+const Case* unlisted_case(const std::string& name, std::deque<Case>& unlisted) {
+  for (const Case& one : unlisted) {
+    if (one.name() == name) return &one;
+  }
+  if (find_case(name) != nullptr) return nullptr;
+  std::optional<Case> made = make_case(name);
+  return made ? &unlisted.emplace_back(std::move(*made)) : nullptr;
+}
+
+std::vector<const Case*> select_cases(const Selection& selection, std::deque<Case>& unlisted) {
   std::vector<const Case*> candidates;
   for (const Case& one : cases()) {
     if (one.kernel != ceiling_kernel) candidates.push_back(&one);
@@ -73,6 +88,12 @@ std::vector<const Case*> select_cases(const Selection& selection) {
   }
   std::vector<const Case*> selected;
   for (const std::string& pattern : selection.patterns) {
+    if (unlisted_case(pattern, unlisted) != nullptr) continue;
+    // Who gives all of a name means that one, though others begin with it.
+    if (const Case* const listed = find_case(pattern); listed != nullptr && listed->kernel != ceiling_kernel) {
+      selected.push_back(listed);
+      continue;
+    }
     std::regex expression;
     try {
       expression = std::regex(pattern);
@@ -99,6 +120,7 @@ std::vector<const Case*> select_cases(const Selection& selection) {
   }
   std::erase_if(candidates,
                 [&](const Case* one) { return std::find(selected.begin(), selected.end(), one) == selected.end(); });
+  for (const Case& one : unlisted) candidates.push_back(&one);
   return with_strong_cases(candidates);
 }
 
@@ -159,28 +181,74 @@ std::vector<const Case*> ceilings_of(const std::vector<const Case*>& selected) {
 struct PresentPeer {
   std::string name;
   std::string version;
+  std::string isa;
   std::vector<std::string> cases;
   bool one_thread;
+  bool ours;
+
+  // Any size of a variant, where it has one and the variant takes any.
+  bool has(const Case& of) const {
+    if (contains(cases, of.name())) return true;
+    const std::string variant = of.kernel + "/" + of.variant + "/";
+    return of.of_size &&
+           std::any_of(cases.begin(), cases.end(), [&](const std::string& name) { return name.starts_with(variant); });
+  }
 };
 
 std::vector<PresentPeer> present_peers(const Selection& selection, Children& children, Progress& progress) {
   std::vector<PresentPeer> present;
-  if (!selection.peers) return present;
+  if (selection.peers == Selection::Peers::none) return present;
   for (const Peer& peer : children.peers()) {
-    if (!selection.backends.empty() && !contains(selection.backends, peer.name)) continue;
+    const bool named = contains(selection.backends, peer.name);
+    const bool all = !peer.ours && (selection.backends.empty() || selection.peers == Selection::Peers::race);
+    if (!named && !all) continue;
     if (peer.program.empty()) {
       progress.say(fmt::format("{} is not measured beside: its library was not found when this was built", peer.name));
       continue;
     }
     try {
       const json& hello = children.hello({peer.name, peer.one_thread ? 1 : selection.threads.front()});
-      present.push_back(
-          {peer.name, hello.value("version", ""), hello.at("cases").get<std::vector<std::string>>(), peer.one_thread});
+      present.push_back({peer.name, hello.value("version", ""), hello.value("isa", ""),
+                         hello.at("cases").get<std::vector<std::string>>(), peer.one_thread, peer.ours});
     } catch (const std::exception& error) {
       progress.warn(fmt::format("{} is not measured beside: {}", peer.name, error.what()));
     }
   }
   return present;
+}
+
+// The cases that one of the peers has; says which peers race.
+void keep_raced(std::vector<const Case*>& selected, const std::vector<PresentPeer>& peers, const Children& children,
+                Progress& progress) {
+  std::vector<std::string> racing, names;
+  std::vector<const PresentPeer*> others;
+  for (const PresentPeer& peer : peers) {
+    if (peer.ours) continue;
+    others.push_back(&peer);
+    names.push_back(peer.name);
+    // Of a list of instruction sets the first, which is the newest.
+    const std::string isa = peer.isa.substr(0, peer.isa.find(','));
+    racing.push_back(fmt::format("{} {}{}", peer.name, peer.version, isa.empty() ? "" : " (" + isa + ")"));
+  }
+  if (others.empty()) {
+    std::vector<std::string> known;
+    for (const Peer& peer : children.peers()) {
+      if (!peer.ours) known.push_back(peer.name);
+    }
+    throw ChildError(
+        fmt::format("--peers: no other library is there to race, expected one of {}; bench/run installs them",
+                    fmt::join(known, ", ")));
+  }
+  const std::size_t all = selected.size();
+  std::erase_if(selected, [&](const Case* one) {
+    return std::none_of(others.begin(), others.end(), [&](const PresentPeer* peer) { return peer->has(*one); });
+  });
+  if (selected.empty()) {
+    throw UsageError(
+        fmt::format("--peers: none of the {} selected cases is one that {} has", all, fmt::join(names, " or ")));
+  }
+  progress.say(
+      fmt::format("racing {}: {} of {} cases have one of them", fmt::join(racing, ", "), selected.size(), all));
 }
 
 }  // namespace
@@ -278,8 +346,10 @@ std::string did_you_mean(std::string_view given, const std::vector<std::string>&
 
 std::vector<Cell> plan_cells(const Selection& selection, Children& children, Progress& progress) {
   check_backends(selection, children.peers());
-  const std::vector<const Case*> selected = select_cases(selection);
+  std::deque<Case> unlisted;
+  std::vector<const Case*> selected = select_cases(selection, unlisted);
   const std::vector<PresentPeer> peers = present_peers(selection, children, progress);
+  if (selection.peers == Selection::Peers::race) keep_raced(selected, peers, children, progress);
 
   std::vector<Cell> cells;
   for (const Case* one : selected) {
@@ -293,7 +363,7 @@ std::vector<Cell> plan_cells(const Selection& selection, Children& children, Pro
       }
     }
     for (const PresentPeer& peer : peers) {
-      if (!contains(peer.cases, one->name())) continue;
+      if (!peer.has(*one)) continue;
       for (const int threads : selection.threads) {
         if (peer.one_thread && threads > 1) continue;
         cells.push_back(make_cell(*one, peer.name, threads));

@@ -57,7 +57,8 @@ struct Selection {
   bool full = false;                  // every case, not only the quick ones
   std::vector<std::string> backends;  // models and peers; none: all
   std::vector<int> threads;           // ascending
-  bool peers = true;
+  enum class Peers { none, beside, race };
+  Peers peers = Peers::beside;  // race: all that are installed, and only cases that one of them has
 };
 
 // As many threads as can run at the same time for long: allowed cores (with `smt` all their logical CPUs), capped by

@@ -11,15 +11,32 @@
 namespace speedwell::bench {
 namespace {
 
-template <class T>
-using RowMajor = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+// Its storage order is part of a matrix's type.
+template <class T, int order>
+using Map = Eigen::Map<Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, order>, 0, Eigen::OuterStride<>>;
+template <class T, int order>
+using ConstMap = Eigen::Map<const Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, order>, 0, Eigen::OuterStride<>>;
+
+template <class T, int order>
+ConstMap<T, order> map_of(MatrixView<const T> view) {
+  return {view.data, view.rows, view.cols, Eigen::OuterStride<>(stored(view).leading)};
+}
+
+template <class T, int a_order, int b_order>
+std::function<void()> product_of(MatmulWorkload<T>& workload) {
+  const MatrixView<T> view = workload.c();
+  Map<T, Eigen::RowMajor> c(view.data, view.rows, view.cols, Eigen::OuterStride<>(stored(view).leading));
+  return [a = map_of<T, a_order>(workload.a()), b = map_of<T, b_order>(workload.b()), c]() mutable {
+    c.noalias() = a * b;
+  };
+}
 
 template <class T>
 std::function<void()> product(MatmulWorkload<T>& workload) {
-  const Eigen::Map<const RowMajor<T>> a(workload.a().data, workload.a().rows, workload.a().cols);
-  const Eigen::Map<const RowMajor<T>> b(workload.b().data, workload.b().rows, workload.b().cols);
-  Eigen::Map<RowMajor<T>> c(workload.c().data, workload.c().rows, workload.c().cols);
-  return [a, b, c]() mutable { c.noalias() = a * b; };
+  constexpr int rows = Eigen::RowMajor, columns = Eigen::ColMajor;
+  const bool a = stored(workload.a()).transposed, b = stored(workload.b()).transposed;
+  if (a) return b ? product_of<T, columns, columns>(workload) : product_of<T, columns, rows>(workload);
+  return b ? product_of<T, rows, columns>(workload) : product_of<T, rows, rows>(workload);
 }
 
 class EigenPeer final : public Peer {
