@@ -1,0 +1,454 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compiled once for each instruction set: foreach_target.h includes this file again and again.
+#include "kernels/matmul/matvec_tile.hpp"
+
+#include <hwy/cache_control.h>
+
+#include <array>
+#include <cstdint>
+#include <utility>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/matmul/matvec_tile.cpp"
+#include <hwy/foreach_target.h>  // must come before highway.h
+
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace speedwell {
+
+template <std::int64_t target, class T>
+struct MatvecTiles;
+
+namespace HWY_NAMESPACE {
+namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
+using std::ptrdiff_t;
+
+template <class T>
+using Vec = hn::Vec<hn::ScalableTag<T>>;
+
+template <class T>
+constexpr ptrdiff_t vector_lanes = static_cast<ptrdiff_t>(hn::MaxLanes(hn::ScalableTag<T>()));
+
+template <class T>
+constexpr ptrdiff_t cache_line = 64 / sizeof(T);  // in elements
+
+// Of the header's order.
+constexpr ptrdiff_t lanes = 16;
+
+template <class T>
+constexpr ptrdiff_t lane_vectors = lanes / vector_lanes<T>;
+
+// Elsewhere Highway's masked loads read whole vectors.
+constexpr bool masked_loads = HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3;
+
+template <class T>
+HWY_INLINE auto first_lanes(ptrdiff_t count) {
+  return hn::FirstN(hn::ScalableTag<T>(), static_cast<std::size_t>(count));
+}
+
+// alpha * sum + beta * y in the vectors or the one element of D.
+template <class D>
+HWY_INLINE void write(D d, hn::Vec<D> sum, hn::TFromD<D> alpha, hn::TFromD<D> beta, hn::TFromD<D>* y) {
+  const auto factor = hn::Set(d, alpha);
+  if (beta == 0) {
+    hn::StoreU(hn::Mul(factor, sum), d, y);
+  } else {
+    hn::StoreU(hn::MulAdd(factor, sum, hn::Mul(hn::Set(d, beta), hn::LoadU(d, y))), d, y);
+  }
+}
+
+// The first `count` lanes of the sums of a vector of outputs.
+template <class T>
+HWY_INLINE void write_outputs(Vec<T> sum, ptrdiff_t count, T alpha, T beta, T* y, ptrdiff_t y_stride) {
+  const hn::ScalableTag<T> d;
+  if (count == vector_lanes<T> && y_stride == 1) {
+    write(d, sum, alpha, beta, y);
+    return;
+  }
+  alignas(64) T edge[vector_lanes<T>] = {};
+  if (beta != 0) {
+    for (ptrdiff_t i = 0; i < count; ++i) edge[i] = y[i * y_stride];
+  }
+  write(d, sum, alpha, beta, edge);
+  for (ptrdiff_t i = 0; i < count; ++i) y[i * y_stride] = edge[i];
+}
+
+// Any strides: an output after the other.
+template <class T>
+void multiply_any(const T* a, ptrdiff_t stride, ptrdiff_t depth_stride, const T* x, ptrdiff_t count, ptrdiff_t depth,
+                  T alpha, T beta, T* y, ptrdiff_t y_stride) noexcept {
+  const hn::CappedTag<T, 1> d;
+  for (ptrdiff_t i = 0; i < count; ++i) {
+    T sums[lanes] = {};
+    const T* from = a + i * stride;
+    for (ptrdiff_t k = 0; k < depth; k += lanes) {
+      const ptrdiff_t reached = HWY_MIN(depth - k, lanes);
+      for (ptrdiff_t l = 0; l < reached; ++l) {
+        const T element = from[(k + l) * depth_stride];
+        sums[l] = hn::GetLane(hn::MulAdd(hn::Set(d, element), hn::Set(d, x[k + l]), hn::Set(d, sums[l])));
+      }
+    }
+    for (ptrdiff_t half = lanes / 2; half > 0; half /= 2) {
+      for (ptrdiff_t l = 0; l < half; ++l) sums[l] += sums[l + half];
+    }
+    write(d, hn::Set(d, sums[0]), alpha, beta, y + i * y_stride);
+  }
+}
+
+// ---- Rows along k: a few of them share the vectors of x.
+
+// Recursive structs and not arrays: compilers keep their members in registers without fail.
+template <class T, ptrdiff_t count>
+struct RowPointers {
+  RowPointers<T, count - 1> before;
+  const T* last;
+
+  // Rows beyond the last one are the last one again: as fast as a loop of fewer chains, which would wait for each.
+  HWY_INLINE RowPointers(const T* a, ptrdiff_t stride, ptrdiff_t rows)
+      : before(a, stride, rows), last(a + (HWY_MIN(count, rows) - 1) * stride) {}
+};
+
+template <class T>
+struct RowPointers<T, 0> {
+  HWY_INLINE RowPointers(const T*, ptrdiff_t, ptrdiff_t) {}
+};
+
+// One vector of the lanes of each of `rows` outputs.
+template <class T, ptrdiff_t rows>
+struct RowVectors {
+  RowVectors<T, rows - 1> before;
+  Vec<T> last;
+
+  HWY_INLINE void set_zero() {
+    before.set_zero();
+    last = hn::Zero(hn::ScalableTag<T>());
+  }
+  HWY_INLINE void multiply_add(const RowPointers<T, rows>& a, ptrdiff_t k, Vec<T> x) {
+    before.multiply_add(a.before, k, x);
+    last = hn::MulAdd(hn::LoadU(hn::ScalableTag<T>(), a.last + k), x, last);
+  }
+  template <class M>
+  HWY_INLINE void multiply_add(const RowPointers<T, rows>& a, ptrdiff_t k, Vec<T> x, M mask) {
+    before.multiply_add(a.before, k, x, mask);
+    last = hn::MulAdd(hn::MaskedLoad(mask, hn::ScalableTag<T>(), a.last + k), x, last);
+  }
+  HWY_INLINE void add(const RowVectors& other) {
+    before.add(other.before);
+    last = hn::Add(last, other.last);
+  }
+  HWY_INLINE void store(T* to) const {
+    before.store(to);
+    hn::Store(last, hn::ScalableTag<T>(), to + (rows - 1) * vector_lanes<T>);
+  }
+};
+
+template <class T>
+struct RowVectors<T, 0> {
+  HWY_INLINE void set_zero() {}
+  HWY_INLINE void multiply_add(const RowPointers<T, 0>&, ptrdiff_t, Vec<T>) {}
+  template <class M>
+  HWY_INLINE void multiply_add(const RowPointers<T, 0>&, ptrdiff_t, Vec<T>, M) {}
+  HWY_INLINE void add(const RowVectors&) {}
+  HWY_INLINE void store(T*) const {}
+};
+
+// `vectors` vectors of the lanes of each of `rows` outputs.
+template <class T, ptrdiff_t rows, ptrdiff_t vectors>
+struct RowLanes {
+  RowLanes<T, rows, vectors / 2> lower, upper;
+  static constexpr ptrdiff_t half = vectors / 2 * vector_lanes<T>;
+
+  HWY_INLINE void set_zero() {
+    lower.set_zero();
+    upper.set_zero();
+  }
+  HWY_INLINE void multiply_add(const RowPointers<T, rows>& a, const T* x, ptrdiff_t k) {
+    lower.multiply_add(a, x, k);
+    upper.multiply_add(a, x, k + half);
+  }
+  HWY_INLINE void multiply_add_first(const RowPointers<T, rows>& a, const T* x_rest, ptrdiff_t k, ptrdiff_t left) {
+    lower.multiply_add_first(a, x_rest, k, left);
+    if (left > half) upper.multiply_add_first(a, x_rest + half, k + half, left - half);
+  }
+  HWY_INLINE const RowVectors<T, rows>& by_halves() {
+    lower.add(upper);
+    return lower.by_halves();
+  }
+  HWY_INLINE void add(const RowLanes& other) {
+    lower.add(other.lower);
+    upper.add(other.upper);
+  }
+};
+
+template <class T, ptrdiff_t rows>
+struct RowLanes<T, rows, 1> {
+  RowVectors<T, rows> sums;
+
+  HWY_INLINE void set_zero() { sums.set_zero(); }
+  HWY_INLINE void multiply_add(const RowPointers<T, rows>& a, const T* x, ptrdiff_t k) {
+    sums.multiply_add(a, k, hn::LoadU(hn::ScalableTag<T>(), x + k));
+  }
+  HWY_INLINE void multiply_add_first(const RowPointers<T, rows>& a, const T* x_rest, ptrdiff_t k, ptrdiff_t left) {
+    const auto mask = first_lanes<T>(HWY_MIN(left, vector_lanes<T>));
+    sums.multiply_add(a, k, hn::Load(hn::ScalableTag<T>(), x_rest), mask);
+  }
+  HWY_INLINE const RowVectors<T, rows>& by_halves() { return sums; }
+  HWY_INLINE void add(const RowLanes& other) { sums.add(other.sums); }
+};
+
+// So many chains at a time as hide the latency of fused multiply-adds, 4 cycles, of which 2 begin in each. NEON's
+// 32 registers have room for twice as many, which its four units want.
+constexpr ptrdiff_t chains = HWY_TARGET == HWY_NEON ? 16 : 8;
+
+template <class T>
+constexpr ptrdiff_t rows_at_once = HWY_MAX(chains / lane_vectors<T>, ptrdiff_t{1});
+
+// The lanes of some rows, `rows` <= rows_at_once of them, down to a vector for each. x_rest has the elements of x that
+// a multiple of 16 leaves over, then -0: times the 0 that a masked load gives it is what leaves any lane as it is.
+template <class T>
+HWY_INLINE void sum_rows(const T* a, ptrdiff_t stride, ptrdiff_t rows, const T* x, const T* x_rest, ptrdiff_t depth,
+                         T* vectors) {
+  const RowPointers<T, rows_at_once<T>> from(a, stride, rows);
+  RowLanes<T, rows_at_once<T>, lane_vectors<T>> sums;
+  sums.set_zero();
+  const ptrdiff_t whole = depth - depth % lanes;
+  for (ptrdiff_t k = 0; k < whole; k += lanes) sums.multiply_add(from, x, k);
+  if (whole < depth) {
+    if constexpr (masked_loads) {
+      sums.multiply_add_first(from, x_rest, whole, depth - whole);
+    } else {
+      alignas(64) T rest[rows_at_once<T> * lanes] = {};
+      for (ptrdiff_t r = 0; r < rows; ++r) {
+        for (ptrdiff_t k = whole; k < depth; ++k) rest[r * lanes + k - whole] = a[r * stride + k];
+      }
+      sums.multiply_add(RowPointers<T, rows_at_once<T>>(rest, lanes, rows), x_rest, 0);
+    }
+  }
+  sums.by_halves().store(vectors);
+}
+
+constexpr ptrdiff_t block_bytes = 16;
+
+template <class T>
+constexpr ptrdiff_t block_lanes = HWY_MIN(ptrdiff_t{block_bytes / sizeof(T)}, vector_lanes<T>);
+
+// Of the vectors that belong to rows r, r + block_lanes, ... the blocks of each added by halves, side by side.
+template <class T>
+HWY_INLINE Vec<T> add_blocks(const T* vectors, ptrdiff_t r) {
+  const hn::ScalableTag<T> d;
+  constexpr ptrdiff_t step = block_lanes<T> * vector_lanes<T>;
+  const T* from = vectors + r * vector_lanes<T>;
+  const auto first = hn::Load(d, from);
+  if constexpr (vector_lanes<T> == block_lanes<T>) {
+    return first;
+  } else if constexpr (vector_lanes<T> == 2 * block_lanes<T>) {
+    const auto second = hn::Load(d, from + step);
+    return hn::Add(ConcatLowerLower(d, second, first), ConcatUpperUpper(d, second, first));
+  } else {
+    static_assert(vector_lanes<T> == 4 * block_lanes<T>);
+    const auto second = hn::Load(d, from + step);
+    const auto third = hn::Load(d, from + 2 * step);
+    const auto fourth = hn::Load(d, from + 3 * step);
+    const auto even = hn::Add(ConcatLowerLower(d, third, first), ConcatUpperUpper(d, third, first));
+    const auto odd = hn::Add(ConcatLowerLower(d, fourth, second), ConcatUpperUpper(d, fourth, second));
+    return hn::Add(OddEvenBlocks(SwapAdjacentBlocks(odd), even), OddEvenBlocks(odd, SwapAdjacentBlocks(even)));
+  }
+}
+
+// Each of as many vectors as a vector has lanes, its lanes added by halves.
+template <class T>
+HWY_INLINE Vec<T> add_lanes(const T* vectors) {
+  const hn::ScalableTag<T> d;
+  const auto first = add_blocks(vectors, 0);
+  const auto second = add_blocks(vectors, 1);
+  if constexpr (block_lanes<T> == 2) {
+    return hn::Add(InterleaveLower(d, first, second), InterleaveUpper(d, first, second));
+  } else {
+    static_assert(block_lanes<T> == 4);
+    const auto third = add_blocks(vectors, 2);
+    const auto fourth = add_blocks(vectors, 3);
+    const auto even = hn::Add(InterleaveLower(d, first, third), InterleaveUpper(d, first, third));
+    const auto odd = hn::Add(InterleaveLower(d, second, fourth), InterleaveUpper(d, second, fourth));
+    return hn::Add(InterleaveLower(d, even, odd), InterleaveUpper(d, even, odd));
+  }
+}
+
+template <class T>
+void multiply_rows(const T* a, ptrdiff_t stride, const T* x, ptrdiff_t count, ptrdiff_t depth, T alpha, T beta, T* y,
+                   ptrdiff_t y_stride) noexcept {
+  constexpr ptrdiff_t outputs = vector_lanes<T>;
+  alignas(64) T x_rest[lanes];
+  for (ptrdiff_t l = 0; l < lanes; ++l) x_rest[l] = T{-0.0};
+  for (ptrdiff_t k = depth - depth % lanes; k < depth; ++k) x_rest[k % lanes] = x[k];
+  alignas(64) T vectors[outputs * vector_lanes<T>] = {};
+  for (ptrdiff_t i = 0; i < count; i += outputs) {
+    const ptrdiff_t reached = HWY_MIN(count - i, outputs);
+    for (ptrdiff_t r = 0; r < reached; r += rows_at_once<T>) {
+      sum_rows(a + (i + r) * stride, stride, HWY_MIN(reached - r, rows_at_once<T>), x, x_rest, depth,
+               vectors + r * vector_lanes<T>);
+    }
+    write_outputs(add_lanes(vectors), reached, alpha, beta, y + i * y_stride, y_stride);
+  }
+}
+
+// ---- Outputs side by side: the matrix is streamed along them, and the lanes of a block of outputs stay in the cache.
+
+// In elements: long enough for the memory to stream, while 16 lanes take half of a first-level cache of 32 KiB.
+template <class T>
+constexpr ptrdiff_t output_block = 1024 / sizeof(T);
+
+// So many terms of a lane are added for each time that the lane is loaded and stored.
+constexpr ptrdiff_t terms_at_once = 4;
+
+// x[0], x[16], ... each in all lanes of a vector.
+template <class T, ptrdiff_t terms>
+struct Factors {
+  Factors<T, terms - 1> before;
+  Vec<T> last;
+
+  HWY_INLINE explicit Factors(const T* x) : before(x), last(hn::Set(hn::ScalableTag<T>(), x[(terms - 1) * lanes])) {}
+  HWY_INLINE Vec<T> add_to(Vec<T> sum, const RowPointers<T, terms>& a, ptrdiff_t i) const {
+    return hn::MulAdd(hn::LoadU(hn::ScalableTag<T>(), a.last + i), last, before.add_to(sum, a.before, i));
+  }
+  template <class M>
+  HWY_INLINE Vec<T> add_to(Vec<T> sum, const RowPointers<T, terms>& a, ptrdiff_t i, M mask) const {
+    return hn::MulAdd(hn::MaskedLoad(mask, hn::ScalableTag<T>(), a.last + i), last,
+                      before.add_to(sum, a.before, i, mask));
+  }
+  HWY_INLINE void prefetch(const RowPointers<T, terms>& a, ptrdiff_t i) const {
+    before.prefetch(a.before, i);
+    hwy::Prefetch(a.last + i);
+  }
+};
+
+template <class T>
+struct Factors<T, 0> {
+  HWY_INLINE explicit Factors(const T*) {}
+  HWY_INLINE Vec<T> add_to(Vec<T> sum, const RowPointers<T, 0>&, ptrdiff_t) const { return sum; }
+  template <class M>
+  HWY_INLINE Vec<T> add_to(Vec<T> sum, const RowPointers<T, 0>&, ptrdiff_t, M) const {
+    return sum;
+  }
+  HWY_INLINE void prefetch(const RowPointers<T, 0>&, ptrdiff_t) const {}
+};
+
+// Adds the next `terms` terms of one lane to the sums of `width` outputs, or begins them. a is the first term's row,
+// the following ones are `step` apart; the next lane's rows, `ahead` away, are fetched meanwhile.
+template <class T, ptrdiff_t terms, bool begin>
+void add_terms(const T* HWY_RESTRICT a, ptrdiff_t step, ptrdiff_t ahead, const T* x, T* HWY_RESTRICT sums,
+               ptrdiff_t width) noexcept {
+  const hn::ScalableTag<T> d;
+  const RowPointers<T, terms> from(a, step, terms);
+  const Factors<T, terms> factors(x);
+  const auto old_sum = [&](ptrdiff_t i) HWY_ATTR { return begin ? hn::Zero(d) : hn::Load(d, sums + i); };
+  ptrdiff_t i = 0;
+  for (; i + cache_line<T> <= width; i += cache_line<T>) {
+    factors.prefetch(from, i + ahead);
+    for (ptrdiff_t j = i; j < i + cache_line<T>; j += vector_lanes<T>) {
+      hn::Store(factors.add_to(old_sum(j), from, j), d, sums + j);
+    }
+  }
+  for (; i + vector_lanes<T> <= width; i += vector_lanes<T>) {
+    hn::Store(factors.add_to(old_sum(i), from, i), d, sums + i);
+  }
+  if constexpr (masked_loads) {
+    if (i < width) hn::Store(factors.add_to(old_sum(i), from, i, first_lanes<T>(width - i)), d, sums + i);
+  }
+}
+
+template <class T>
+using AddTerms = decltype(&add_terms<T, 1, true>);
+
+// Entry t adds t + 1 terms.
+template <class T, bool begin, ptrdiff_t... t>
+constexpr std::array<AddTerms<T>, sizeof...(t)> add_terms_table(std::integer_sequence<ptrdiff_t, t...>) {
+  return {add_terms<T, t + 1, begin>...};
+}
+
+// The sum of the lanes `first`, first + step, ... by halves, of the vector of outputs at `sums`.
+template <ptrdiff_t first, ptrdiff_t step, class T>
+HWY_INLINE Vec<T> add_output_lanes(const T* sums) {
+  if constexpr (step == lanes) {
+    return hn::Load(hn::ScalableTag<T>(), sums + first * output_block<T>);
+  } else {
+    return hn::Add(add_output_lanes<first, 2 * step>(sums), add_output_lanes<first + step, 2 * step>(sums));
+  }
+}
+
+template <class T>
+void multiply_columns(const T* a, ptrdiff_t depth_stride, const T* x, ptrdiff_t count, ptrdiff_t depth, T alpha, T beta,
+                      T* y, ptrdiff_t y_stride) noexcept {
+  constexpr auto all_terms = std::make_integer_sequence<ptrdiff_t, terms_at_once>();
+  static constexpr auto begin_lane = add_terms_table<T, true>(all_terms);
+  static constexpr auto continue_lane = add_terms_table<T, false>(all_terms);
+  constexpr ptrdiff_t group = lanes * terms_at_once;
+  alignas(64) T sums[lanes * output_block<T>];
+  for (ptrdiff_t l = HWY_MIN(depth, lanes); l < lanes; ++l) {
+    for (ptrdiff_t i = 0; i < output_block<T>; ++i) sums[l * output_block<T> + i] = 0;
+  }
+  for (ptrdiff_t j = 0; j < count; j += output_block<T>) {
+    const ptrdiff_t width = HWY_MIN(count - j, output_block<T>);
+    for (ptrdiff_t k = 0; k < depth; k += group) {
+      const auto& add = k == 0 ? begin_lane : continue_lane;
+      for (ptrdiff_t l = 0; l < HWY_MIN(lanes, depth - k); ++l) {
+        const ptrdiff_t terms = HWY_MIN((depth - k - l + lanes - 1) / lanes, terms_at_once);
+        const ptrdiff_t ahead = l + 1 < lanes ? depth_stride : (group - lanes + 1) * depth_stride;
+        add[static_cast<std::size_t>(terms - 1)](a + j + (k + l) * depth_stride, lanes * depth_stride, ahead, x + k + l,
+                                                 sums + l * output_block<T>, width);
+      }
+    }
+    for (ptrdiff_t i = 0; i < width; i += vector_lanes<T>) {
+      write_outputs(add_output_lanes<0, 1>(sums + i), HWY_MIN(width - i, vector_lanes<T>), alpha, beta,
+                    y + (j + i) * y_stride, y_stride);
+    }
+  }
+}
+
+template <class T>
+void multiply(const T* a, ptrdiff_t stride, ptrdiff_t depth_stride, const T* x, ptrdiff_t count, ptrdiff_t depth,
+              T alpha, T beta, T* y, ptrdiff_t y_stride) noexcept {
+  if (stride == 1 && depth > 0) {
+    const ptrdiff_t vectorised = masked_loads ? count : count - count % vector_lanes<T>;
+    multiply_columns(a, depth_stride, x, vectorised, depth, alpha, beta, y, y_stride);
+    multiply_any(a + vectorised, stride, depth_stride, x, count - vectorised, depth, alpha, beta,
+                 y + vectorised * y_stride, y_stride);
+    return;
+  }
+  if constexpr (HWY_TARGET != HWY_SCALAR) {
+    if (depth_stride == 1 && depth > 0) {
+      multiply_rows(a, stride, x, count, depth, alpha, beta, y, y_stride);
+      return;
+    }
+  }
+  multiply_any(a, stride, depth_stride, x, count, depth, alpha, beta, y, y_stride);
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+
+template <class T>
+struct MatvecTiles<HWY_TARGET, T> {
+  static constexpr MatvecTile<T> tile = {HWY_NAMESPACE::multiply<T>};
+};
+
+}  // namespace speedwell
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+#include "runtime/select_target.hpp"
+
+namespace speedwell {
+
+template <class T>
+const MatvecTile<T>& matvec_tile() {
+  return *runtime::select_target([]<std::int64_t target> { return &MatvecTiles<target, T>::tile; });
+}
+
+template const MatvecTile<float>& matvec_tile();
+template const MatvecTile<double>& matvec_tile();
+
+}  // namespace speedwell
+#endif
