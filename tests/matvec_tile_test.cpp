@@ -161,7 +161,7 @@ TYPED_TEST(Matvec, EverySmallSize) {
 
 TYPED_TEST(Matvec, SizesAroundEveryThreshold) {
   // A vector, a step of rows, a cache line, a block of outputs; a round of lanes, a group of rounds.
-  constexpr ptrdiff_t block = 1024 / sizeof(TypeParam);
+  constexpr ptrdiff_t block = 2048 / sizeof(TypeParam);
   for (const ptrdiff_t count : {ptrdiff_t{1}, ptrdiff_t{3}, ptrdiff_t{63}, ptrdiff_t{64}, ptrdiff_t{66}, block / 2,
                                 block - 1, block, block + 1, 2 * block + 19}) {
     for (const ptrdiff_t depth : {1, 16, 47, 63, 64, 65, 79, 80, 81, 127, 128, 129, 200, 255, 256, 257}) {

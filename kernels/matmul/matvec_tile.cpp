@@ -230,49 +230,112 @@ HWY_INLINE void sum_rows(const T* a, ptrdiff_t stride, ptrdiff_t rows, const T* 
   sums.by_halves().store(vectors);
 }
 
-constexpr ptrdiff_t block_bytes = 16;
-
 template <class T>
-constexpr ptrdiff_t block_lanes = HWY_MIN(ptrdiff_t{block_bytes / sizeof(T)}, vector_lanes<T>);
+constexpr ptrdiff_t block_lanes = 16 / sizeof(T);
 
-// Of the vectors that belong to rows r, r + block_lanes, ... the blocks of each added by halves, side by side.
-template <class T>
-HWY_INLINE Vec<T> add_blocks(const T* vectors, ptrdiff_t r) {
+// Whether add_neighbours swaps the inner two of four outputs, which is undone once at the end.
+template <class T, ptrdiff_t distance>
+constexpr bool swaps_outputs = vector_lanes<T> == 4 * block_lanes<T>&& distance >= block_lanes<T>;
+
+// Of lanes in groups of 2 * distance, those of p and then those of q, each group's lower half plus its upper half.
+template <class T, ptrdiff_t distance>
+HWY_INLINE Vec<T> add_neighbours(Vec<T> p, Vec<T> q) {
   const hn::ScalableTag<T> d;
-  constexpr ptrdiff_t step = block_lanes<T> * vector_lanes<T>;
-  const T* from = vectors + r * vector_lanes<T>;
-  const auto first = hn::Load(d, from);
-  if constexpr (vector_lanes<T> == block_lanes<T>) {
-    return first;
-  } else if constexpr (vector_lanes<T> == 2 * block_lanes<T>) {
-    const auto second = hn::Load(d, from + step);
-    return hn::Add(ConcatLowerLower(d, second, first), ConcatUpperUpper(d, second, first));
+  if constexpr (2 * distance == vector_lanes<T>) {
+    return hn::Add(ConcatLowerLower(d, q, p), ConcatUpperUpper(d, q, p));
+  } else if constexpr (distance == 1) {
+    return hn::Add(ConcatEven(d, q, p), ConcatOdd(d, q, p));
+  } else if constexpr (distance * sizeof(T) == sizeof(double)) {
+    const hn::Repartition<double, decltype(d)> pairs;
+    const auto p_pairs = hn::BitCast(pairs, p), q_pairs = hn::BitCast(pairs, q);
+    return hn::Add(hn::BitCast(d, ConcatEven(pairs, q_pairs, p_pairs)),
+                   hn::BitCast(d, ConcatOdd(pairs, q_pairs, p_pairs)));
   } else {
-    static_assert(vector_lanes<T> == 4 * block_lanes<T>);
-    const auto second = hn::Load(d, from + step);
-    const auto third = hn::Load(d, from + 2 * step);
-    const auto fourth = hn::Load(d, from + 3 * step);
-    const auto even = hn::Add(ConcatLowerLower(d, third, first), ConcatUpperUpper(d, third, first));
-    const auto odd = hn::Add(ConcatLowerLower(d, fourth, second), ConcatUpperUpper(d, fourth, second));
-    return hn::Add(OddEvenBlocks(SwapAdjacentBlocks(odd), even), OddEvenBlocks(odd, SwapAdjacentBlocks(even)));
+    static_assert(swaps_outputs<T, distance>);
+    return hn::Add(OddEvenBlocks(SwapAdjacentBlocks(q), p), OddEvenBlocks(q, SwapAdjacentBlocks(p)));
   }
 }
 
-// Each of as many vectors as a vector has lanes, its lanes added by halves.
-template <class T>
-HWY_INLINE Vec<T> add_lanes(const T* vectors) {
-  const hn::ScalableTag<T> d;
-  const auto first = add_blocks(vectors, 0);
-  const auto second = add_blocks(vectors, 1);
-  if constexpr (block_lanes<T> == 2) {
-    return hn::Add(InterleaveLower(d, first, second), InterleaveUpper(d, first, second));
+// A vector whose outputs have `width` lanes each, from vectors whose outputs have `loaded_width`; load(i) gives them.
+template <class T, ptrdiff_t width, ptrdiff_t loaded_width, class Load>
+HWY_INLINE Vec<T> add_down_to(Load load, ptrdiff_t i) {
+  if constexpr (width == loaded_width) {
+    return load(i);
   } else {
-    static_assert(block_lanes<T> == 4);
-    const auto third = add_blocks(vectors, 2);
-    const auto fourth = add_blocks(vectors, 3);
-    const auto even = hn::Add(InterleaveLower(d, first, third), InterleaveUpper(d, first, third));
-    const auto odd = hn::Add(InterleaveLower(d, second, fourth), InterleaveUpper(d, second, fourth));
-    return hn::Add(InterleaveLower(d, even, odd), InterleaveUpper(d, even, odd));
+    return add_neighbours<T, width>(add_down_to<T, 2 * width, loaded_width>(load, 2 * i),
+                                    add_down_to<T, 2 * width, loaded_width>(load, 2 * i + 1));
+  }
+}
+
+// As many outputs as a vector has lanes, their `width` lanes each added by halves.
+template <class T, ptrdiff_t width, class Load>
+HWY_INLINE Vec<T> add_lanes(Load load) {
+  const auto sums = add_down_to<T, 1, width>(load, 0);
+  if constexpr (swaps_outputs<T, width / 2>) {
+    const hn::ScalableTag<T> d;
+    const hn::RebindToSigned<decltype(d)> di;
+    // 0 2 1 3 4 6 5 7 ...: the two low bits swapped.
+    const auto i = hn::Iota(di, 0);
+    const auto one = hn::Set(di, 1), two = hn::Set(di, 2);
+    const auto order = hn::Or(hn::AndNot(hn::Set(di, 3), i),
+                              hn::Or(hn::ShiftLeft<1>(hn::And(i, one)), hn::ShiftRight<1>(hn::And(i, two))));
+    return hn::TableLookupLanes(sums, hn::IndicesFromVec(d, order));
+  } else {
+    return sums;
+  }
+}
+
+// Rows of `depth` <= `width` elements of which a vector has several: batches of as many outputs as a vector has lanes,
+// as long as whole vectors can be loaded. Returns how many outputs these are.
+template <class T, ptrdiff_t width, bool dense>
+ptrdiff_t multiply_short_rows(const T* a, ptrdiff_t stride, const T* x, ptrdiff_t count, ptrdiff_t depth, T alpha,
+                              T beta, T* y, ptrdiff_t y_stride) noexcept {
+  constexpr ptrdiff_t n = vector_lanes<T>;
+  const hn::ScalableTag<T> d;
+  const hn::RebindToSigned<decltype(d)> di;
+  alignas(64) hn::TFromD<decltype(di)> places[n];
+  alignas(64) T repeated[n];
+  alignas(64) T used[n];
+  for (ptrdiff_t l = 0; l < n; ++l) {
+    const ptrdiff_t k = l % width;
+    places[l] = static_cast<hn::TFromD<decltype(di)>>(k < depth ? l / width * stride + k : 0);
+    repeated[l] = k < depth ? x[k] : T{0};
+    used[l] = k < depth ? T{1} : T{0};
+  }
+  const auto from = hn::SetTableIndices(d, places);
+  const auto factors = hn::Load(d, repeated);
+  const auto mask = hn::Ne(hn::Load(d, used), hn::Zero(d));
+  const ptrdiff_t vector_stride = n / width * stride;
+  const ptrdiff_t readable = (count - 1) * stride + depth - (width - 1) * vector_stride - n;
+  ptrdiff_t i = 0;
+  for (; i + n <= count && i * stride <= readable; i += n) {
+    const auto terms = [&](ptrdiff_t v) HWY_ATTR {
+      const auto elements = hn::LoadU(d, a + i * stride + v * vector_stride);
+      if constexpr (dense) return hn::MulAdd(elements, factors, hn::Zero(d));
+      return hn::IfThenElseZero(mask, hn::MulAdd(hn::TableLookupLanes(elements, from), factors, hn::Zero(d)));
+    };
+    const auto sums = add_lanes<T, width>(terms);
+    // As in columns: other lanes are 0, which makes a sum of -0 one of 0.
+    write_outputs(width < lanes || depth < lanes ? hn::Add(sums, hn::Zero(d)) : sums, n, alpha, beta, y + i * y_stride,
+                  y_stride);
+  }
+  return i;
+}
+
+// The narrowest width that the rows fit in, if their vectors do.
+template <class T, ptrdiff_t width>
+HWY_INLINE ptrdiff_t multiply_short_rows_of(const T* a, ptrdiff_t stride, const T* x, ptrdiff_t count, ptrdiff_t depth,
+                                            T alpha, T beta, T* y, ptrdiff_t y_stride) {
+  if constexpr (width > vector_lanes<T>) {
+    return 0;
+  } else {
+    if (depth > width) {
+      return multiply_short_rows_of<T, 2 * width>(a, stride, x, count, depth, alpha, beta, y, y_stride);
+    }
+    if (stride < depth || (vector_lanes<T> / width - 1) * stride + depth > vector_lanes<T>) return 0;
+    return stride == width && depth == width
+               ? multiply_short_rows<T, width, true>(a, stride, x, count, depth, alpha, beta, y, y_stride)
+               : multiply_short_rows<T, width, false>(a, stride, x, count, depth, alpha, beta, y, y_stride);
   }
 }
 
@@ -284,32 +347,46 @@ void multiply_rows(const T* a, ptrdiff_t stride, const T* x, ptrdiff_t count, pt
   for (ptrdiff_t l = 0; l < lanes; ++l) x_rest[l] = T{-0.0};
   for (ptrdiff_t k = depth - depth % lanes; k < depth; ++k) x_rest[k % lanes] = x[k];
   alignas(64) T vectors[outputs * vector_lanes<T>] = {};
-  for (ptrdiff_t i = 0; i < count; i += outputs) {
+  const auto load = [&](ptrdiff_t r) HWY_ATTR { return hn::Load(hn::ScalableTag<T>(), vectors + r * vector_lanes<T>); };
+  const ptrdiff_t done = multiply_short_rows_of<T, 2>(a, stride, x, count, depth, alpha, beta, y, y_stride);
+  for (ptrdiff_t i = done; i < count; i += outputs) {
     const ptrdiff_t reached = HWY_MIN(count - i, outputs);
     for (ptrdiff_t r = 0; r < reached; r += rows_at_once<T>) {
       sum_rows(a + (i + r) * stride, stride, HWY_MIN(reached - r, rows_at_once<T>), x, x_rest, depth,
                vectors + r * vector_lanes<T>);
     }
-    write_outputs(add_lanes(vectors), reached, alpha, beta, y + i * y_stride, y_stride);
+    write_outputs(add_lanes<T, vector_lanes<T>>(load), reached, alpha, beta, y + i * y_stride, y_stride);
   }
 }
 
 // ---- Outputs side by side: the matrix is streamed along them, and the lanes of a block of outputs stay in the cache.
 
-// In elements: long enough for the memory to stream, while 16 lanes take half of a first-level cache of 32 KiB.
+// In elements: long enough for the memory to stream. 16 lanes of it are as large as a first-level cache, but each of
+// them is touched once for `terms_at_once` stretches of the matrix that are as long, and is found in the second level.
 template <class T>
-constexpr ptrdiff_t output_block = 1024 / sizeof(T);
+constexpr ptrdiff_t output_block = 2048 / sizeof(T);
 
 // So many terms of a lane are added for each time that the lane is loaded and stored.
-constexpr ptrdiff_t terms_at_once = 4;
+constexpr ptrdiff_t terms_at_once = 8;
 
-// x[0], x[16], ... each in all lanes of a vector.
-template <class T, ptrdiff_t terms>
+// From here on a matrix, of so many bytes, can't be in the second-level cache, and fetching ahead pays.
+constexpr ptrdiff_t far_bytes = 1 << 20;
+
+// x[0], x[step], ... each in all lanes of a vector.
+template <class T, ptrdiff_t terms, ptrdiff_t step>
 struct Factors {
-  Factors<T, terms - 1> before;
+  Factors<T, terms - 1, step> before;
   Vec<T> last;
 
-  HWY_INLINE explicit Factors(const T* x) : before(x), last(hn::Set(hn::ScalableTag<T>(), x[(terms - 1) * lanes])) {}
+  HWY_INLINE explicit Factors(const T* x) : before(x), last(hn::Set(hn::ScalableTag<T>(), x[(terms - 1) * step])) {}
+  template <ptrdiff_t i>
+  HWY_INLINE Vec<T> at() const {
+    if constexpr (i == terms - 1) {
+      return last;
+    } else {
+      return before.template at<i>();
+    }
+  }
   HWY_INLINE Vec<T> add_to(Vec<T> sum, const RowPointers<T, terms>& a, ptrdiff_t i) const {
     return hn::MulAdd(hn::LoadU(hn::ScalableTag<T>(), a.last + i), last, before.add_to(sum, a.before, i));
   }
@@ -324,8 +401,8 @@ struct Factors {
   }
 };
 
-template <class T>
-struct Factors<T, 0> {
+template <class T, ptrdiff_t step>
+struct Factors<T, 0, step> {
   HWY_INLINE explicit Factors(const T*) {}
   HWY_INLINE Vec<T> add_to(Vec<T> sum, const RowPointers<T, 0>&, ptrdiff_t) const { return sum; }
   template <class M>
@@ -336,17 +413,17 @@ struct Factors<T, 0> {
 };
 
 // Adds the next `terms` terms of one lane to the sums of `width` outputs, or begins them. a is the first term's row,
-// the following ones are `step` apart; the next lane's rows, `ahead` away, are fetched meanwhile.
-template <class T, ptrdiff_t terms, bool begin>
+// the following ones are `step` apart; if `far`, the next lane's rows, `ahead` away, are fetched meanwhile.
+template <class T, ptrdiff_t terms, bool begin, bool far>
 void add_terms(const T* HWY_RESTRICT a, ptrdiff_t step, ptrdiff_t ahead, const T* x, T* HWY_RESTRICT sums,
                ptrdiff_t width) noexcept {
   const hn::ScalableTag<T> d;
   const RowPointers<T, terms> from(a, step, terms);
-  const Factors<T, terms> factors(x);
+  const Factors<T, terms, lanes> factors(x);
   const auto old_sum = [&](ptrdiff_t i) HWY_ATTR { return begin ? hn::Zero(d) : hn::Load(d, sums + i); };
   ptrdiff_t i = 0;
   for (; i + cache_line<T> <= width; i += cache_line<T>) {
-    factors.prefetch(from, i + ahead);
+    if constexpr (far) factors.prefetch(from, i + ahead);
     for (ptrdiff_t j = i; j < i + cache_line<T>; j += vector_lanes<T>) {
       hn::Store(factors.add_to(old_sum(j), from, j), d, sums + j);
     }
@@ -360,12 +437,12 @@ void add_terms(const T* HWY_RESTRICT a, ptrdiff_t step, ptrdiff_t ahead, const T
 }
 
 template <class T>
-using AddTerms = decltype(&add_terms<T, 1, true>);
+using AddTerms = decltype(&add_terms<T, 1, true, true>);
 
 // Entry t adds t + 1 terms.
-template <class T, bool begin, ptrdiff_t... t>
+template <class T, bool begin, bool far, ptrdiff_t... t>
 constexpr std::array<AddTerms<T>, sizeof...(t)> add_terms_table(std::integer_sequence<ptrdiff_t, t...>) {
-  return {add_terms<T, t + 1, begin>...};
+  return {add_terms<T, t + 1, begin, far>...};
 }
 
 // The sum of the lanes `first`, first + step, ... by halves, of the vector of outputs at `sums`.
@@ -378,16 +455,16 @@ HWY_INLINE Vec<T> add_output_lanes(const T* sums) {
   }
 }
 
-template <class T>
+template <class T, bool far>
 void multiply_columns(const T* a, ptrdiff_t depth_stride, const T* x, ptrdiff_t count, ptrdiff_t depth, T alpha, T beta,
                       T* y, ptrdiff_t y_stride) noexcept {
   constexpr auto all_terms = std::make_integer_sequence<ptrdiff_t, terms_at_once>();
-  static constexpr auto begin_lane = add_terms_table<T, true>(all_terms);
-  static constexpr auto continue_lane = add_terms_table<T, false>(all_terms);
+  static constexpr auto begin_lane = add_terms_table<T, true, far>(all_terms);
+  static constexpr auto continue_lane = add_terms_table<T, false, far>(all_terms);
   constexpr ptrdiff_t group = lanes * terms_at_once;
   alignas(64) T sums[lanes * output_block<T>];
-  for (ptrdiff_t l = HWY_MIN(depth, lanes); l < lanes; ++l) {
-    for (ptrdiff_t i = 0; i < output_block<T>; ++i) sums[l * output_block<T> + i] = 0;
+  for (ptrdiff_t l = depth; l < lanes; ++l) {
+    for (ptrdiff_t i = 0; i < HWY_MIN(count, output_block<T>); ++i) sums[l * output_block<T> + i] = 0;
   }
   for (ptrdiff_t j = 0; j < count; j += output_block<T>) {
     const ptrdiff_t width = HWY_MIN(count - j, output_block<T>);
@@ -407,12 +484,67 @@ void multiply_columns(const T* a, ptrdiff_t depth_stride, const T* x, ptrdiff_t 
   }
 }
 
+// So few terms stay in registers, with their factors.
+constexpr ptrdiff_t short_depth = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON ? 16 : 8;
+
+// The terms first, first + step, ... of a vector of outputs, each its lane's only one, added by halves.
+template <ptrdiff_t first, ptrdiff_t step, class T, ptrdiff_t depth, class Load>
+HWY_INLINE Vec<T> add_single_terms(const Factors<T, depth, 1>& x, Load load) {
+  if constexpr (step == lanes) {
+    return hn::MulAdd(load(first), x.template at<first>(), hn::Zero(hn::ScalableTag<T>()));
+  } else if constexpr (first + step >= depth) {
+    return add_single_terms<first, 2 * step>(x, load);
+  } else {
+    return hn::Add(add_single_terms<first, 2 * step>(x, load), add_single_terms<first + step, 2 * step>(x, load));
+  }
+}
+
+template <class T, ptrdiff_t depth>
+void multiply_short_columns(const T* a, ptrdiff_t depth_stride, const T* x, ptrdiff_t count, T alpha, T beta, T* y,
+                            ptrdiff_t y_stride) noexcept {
+  const hn::ScalableTag<T> d;
+  const Factors<T, depth, 1> factors(x);
+  const auto sum = [&](auto load) HWY_ATTR {
+    const auto terms = add_single_terms<0, 1>(factors, load);
+    // The lanes without a term are 0: all that adding them, anywhere, can do is make a sum of -0 one of 0.
+    return depth < lanes ? hn::Add(terms, hn::Zero(d)) : terms;
+  };
+  ptrdiff_t i = 0;
+  for (; i + vector_lanes<T> <= count; i += vector_lanes<T>) {
+    const auto load = [&](ptrdiff_t k) HWY_ATTR { return hn::LoadU(d, a + i + k * depth_stride); };
+    write_outputs(sum(load), vector_lanes<T>, alpha, beta, y + i * y_stride, y_stride);
+  }
+  if constexpr (masked_loads) {
+    if (i == count) return;
+    const auto mask = first_lanes<T>(count - i);
+    const auto load = [&](ptrdiff_t k) HWY_ATTR { return hn::MaskedLoad(mask, d, a + i + k * depth_stride); };
+    write_outputs(sum(load), count - i, alpha, beta, y + i * y_stride, y_stride);
+  }
+}
+
+template <class T>
+using MultiplyShortColumns = decltype(&multiply_short_columns<T, 1>);
+
+// Entry k is for a depth of k + 1.
+template <class T, ptrdiff_t... k>
+constexpr std::array<MultiplyShortColumns<T>, sizeof...(k)> short_columns_table(
+    std::integer_sequence<ptrdiff_t, k...>) {
+  return {multiply_short_columns<T, k + 1>...};
+}
+
 template <class T>
 void multiply(const T* a, ptrdiff_t stride, ptrdiff_t depth_stride, const T* x, ptrdiff_t count, ptrdiff_t depth,
               T alpha, T beta, T* y, ptrdiff_t y_stride) noexcept {
   if (stride == 1 && depth > 0) {
+    static constexpr auto short_columns = short_columns_table<T>(std::make_integer_sequence<ptrdiff_t, short_depth>());
     const ptrdiff_t vectorised = masked_loads ? count : count - count % vector_lanes<T>;
-    multiply_columns(a, depth_stride, x, vectorised, depth, alpha, beta, y, y_stride);
+    if (depth <= short_depth) {
+      short_columns[static_cast<std::size_t>(depth - 1)](a, depth_stride, x, vectorised, alpha, beta, y, y_stride);
+    } else if (vectorised * depth >= far_bytes / ptrdiff_t{sizeof(T)}) {
+      multiply_columns<T, true>(a, depth_stride, x, vectorised, depth, alpha, beta, y, y_stride);
+    } else {
+      multiply_columns<T, false>(a, depth_stride, x, vectorised, depth, alpha, beta, y, y_stride);
+    }
     multiply_any(a + vectorised, stride, depth_stride, x, count - vectorised, depth, alpha, beta,
                  y + vectorised * y_stride, y_stride);
     return;
