@@ -68,6 +68,15 @@ HWY_INLINE void write_outputs(Vec<T> sum, ptrdiff_t count, T alpha, T beta, T* y
     write(d, sum, alpha, beta, y);
     return;
   }
+  if constexpr (masked_loads) {
+    if (y_stride == 1) {
+      const auto mask = first_lanes<T>(count);
+      auto scaled = hn::Mul(hn::Set(d, alpha), sum);
+      if (beta != 0) scaled = hn::MulAdd(hn::Set(d, alpha), sum, hn::Mul(hn::Set(d, beta), hn::MaskedLoad(mask, d, y)));
+      hn::BlendedStore(scaled, mask, d, y);
+      return;
+    }
+  }
   alignas(64) T edge[vector_lanes<T>] = {};
   if (beta != 0) {
     for (ptrdiff_t i = 0; i < count; ++i) edge[i] = y[i * y_stride];
@@ -199,19 +208,20 @@ struct RowLanes<T, rows, 1> {
   HWY_INLINE void add(const RowLanes& other) { sums.add(other.sums); }
 };
 
-// So many chains at a time as hide the latency of fused multiply-adds, 4 cycles, of which 2 begin in each. NEON's
-// 32 registers have room for twice as many, which its four units want.
-constexpr ptrdiff_t chains = HWY_TARGET == HWY_NEON ? 16 : 8;
+// At least 8 chains at a time hide the latency of fused multiply-adds, 4 cycles, of which 2 begin in each. Where there
+// are 32 registers, twice as many of doubles, so that x is loaded less often; and on NEON, as it has four units.
+template <class T>
+constexpr ptrdiff_t chains = HWY_TARGET == HWY_NEON || (HWY_TARGET == HWY_AVX3 && sizeof(T) == 8) ? 16 : 8;
 
 template <class T>
-constexpr ptrdiff_t rows_at_once = HWY_MAX(chains / lane_vectors<T>, ptrdiff_t{1});
+constexpr ptrdiff_t rows_at_once = HWY_MAX(chains<T> / lane_vectors<T>, ptrdiff_t{1});
 
 // The lanes of some rows, `rows` <= rows_at_once of them, down to a vector for each. x_rest has the elements of x that
 // a multiple of 16 leaves over, then -0: times the 0 that a masked load gives it is what leaves any lane as it is.
-template <class T>
+template <bool full, class T>
 HWY_INLINE void sum_rows(const T* a, ptrdiff_t stride, ptrdiff_t rows, const T* x, const T* x_rest, ptrdiff_t depth,
                          T* vectors) {
-  const RowPointers<T, rows_at_once<T>> from(a, stride, rows);
+  const RowPointers<T, rows_at_once<T>> from(a, stride, full ? rows_at_once<T> : rows);
   RowLanes<T, rows_at_once<T>, lane_vectors<T>> sums;
   sums.set_zero();
   const ptrdiff_t whole = depth - depth % lanes;
@@ -285,57 +295,103 @@ HWY_INLINE Vec<T> add_lanes(Load load) {
   }
 }
 
-// Rows of `depth` <= `width` elements of which a vector has several: batches of as many outputs as a vector has lanes,
-// as long as whole vectors can be loaded. Returns how many outputs these are.
-template <class T, ptrdiff_t width, bool dense>
-ptrdiff_t multiply_short_rows(const T* a, ptrdiff_t stride, const T* x, ptrdiff_t count, ptrdiff_t depth, T alpha,
-                              T beta, T* y, ptrdiff_t y_stride) noexcept {
-  constexpr ptrdiff_t n = vector_lanes<T>;
+// The elements of x, fewer than a vector has or as many.
+template <class T, ptrdiff_t depth>
+HWY_INLINE Vec<T> load_x(const T* x) {
   const hn::ScalableTag<T> d;
-  const hn::RebindToSigned<decltype(d)> di;
-  alignas(64) hn::TFromD<decltype(di)> places[n];
-  alignas(64) T repeated[n];
-  alignas(64) T used[n];
-  for (ptrdiff_t l = 0; l < n; ++l) {
-    const ptrdiff_t k = l % width;
-    places[l] = static_cast<hn::TFromD<decltype(di)>>(k < depth ? l / width * stride + k : 0);
-    repeated[l] = k < depth ? x[k] : T{0};
-    used[l] = k < depth ? T{1} : T{0};
+  if constexpr (depth == vector_lanes<T>) {
+    return hn::LoadU(d, x);
+  } else if constexpr (masked_loads) {
+    return hn::MaskedLoad(first_lanes<T>(depth), d, x);
+  } else {
+    alignas(64) T copy[vector_lanes<T>] = {};
+    for (ptrdiff_t k = 0; k < depth; ++k) copy[k] = x[k];
+    return hn::Load(d, copy);
   }
-  const auto from = hn::SetTableIndices(d, places);
-  const auto factors = hn::Load(d, repeated);
-  const auto mask = hn::Ne(hn::Load(d, used), hn::Zero(d));
-  const ptrdiff_t vector_stride = n / width * stride;
-  const ptrdiff_t readable = (count - 1) * stride + depth - (width - 1) * vector_stride - n;
+}
+
+constexpr ptrdiff_t power_of_two_from(ptrdiff_t least) {
+  ptrdiff_t power = 1;
+  while (power < least) power *= 2;
+  return power;
+}
+
+// Of the elements of whole rows that follow each other, where in a vector of them each row's lie, from a place of its
+// own width on; and whether a place has an element.
+template <class T, ptrdiff_t depth>
+struct RowPlaces {
+  using Place = hn::TFromD<hn::RebindToSigned<hn::ScalableTag<T>>>;
+  static constexpr ptrdiff_t width = power_of_two_from(depth);
+  static constexpr ptrdiff_t rows = vector_lanes<T> / width;
+
+  alignas(64) Place element[vector_lanes<T>];
+  alignas(64) Place factor[vector_lanes<T>];
+  alignas(64) T used[vector_lanes<T>];
+
+  constexpr RowPlaces() : element(), factor(), used() {
+    for (ptrdiff_t l = 0; l < rows * width; ++l) {
+      const ptrdiff_t k = l % width;
+      if (k >= depth) continue;
+      element[l] = static_cast<Place>(l / width * depth + k);
+      factor[l] = static_cast<Place>(k);
+      used[l] = 1;
+    }
+  }
+};
+
+// Rows that follow each other without a gap, one or more to a vector: batches of as many outputs as a vector has lanes,
+// as long as whole vectors can be loaded. Returns how many outputs these are.
+template <class T, ptrdiff_t depth>
+ptrdiff_t multiply_short_rows(const T* a, const T* x, ptrdiff_t count, T alpha, T beta, T* y,
+                              ptrdiff_t y_stride) noexcept {
+  using Places = RowPlaces<T, depth>;
+  static constexpr Places places;
+  constexpr ptrdiff_t n = vector_lanes<T>;
+  constexpr bool dense = depth == Places::width;
+  constexpr ptrdiff_t last_vector = (Places::width - 1) * Places::rows * depth;
+  const hn::ScalableTag<T> d;
+  const auto mask = hn::Ne(hn::Load(d, places.used), hn::Zero(d));
+  const auto factors = hn::TableLookupLanes(load_x<T, depth>(x), hn::SetTableIndices(d, places.factor));
+  const auto from = hn::SetTableIndices(d, places.element);
   ptrdiff_t i = 0;
-  for (; i + n <= count && i * stride <= readable; i += n) {
+  for (; i + n <= count && i * depth + last_vector + n <= count * depth; i += n) {
     const auto terms = [&](ptrdiff_t v) HWY_ATTR {
-      const auto elements = hn::LoadU(d, a + i * stride + v * vector_stride);
-      if constexpr (dense) return hn::MulAdd(elements, factors, hn::Zero(d));
-      return hn::IfThenElseZero(mask, hn::MulAdd(hn::TableLookupLanes(elements, from), factors, hn::Zero(d)));
+      const auto elements = hn::LoadU(d, a + i * depth + v * Places::rows * depth);
+      if constexpr (dense) {
+        return hn::MulAdd(elements, factors, hn::Zero(d));
+      } else {
+        return hn::IfThenElseZero(mask, hn::MulAdd(hn::TableLookupLanes(elements, from), factors, hn::Zero(d)));
+      }
     };
-    const auto sums = add_lanes<T, width>(terms);
-    // As in columns: other lanes are 0, which makes a sum of -0 one of 0.
-    write_outputs(width < lanes || depth < lanes ? hn::Add(sums, hn::Zero(d)) : sums, n, alpha, beta, y + i * y_stride,
-                  y_stride);
+    const auto sums = add_lanes<T, Places::width>(terms);
+    // The lanes without a term are 0: all that adding them, anywhere, can do is make a sum of -0 one of 0.
+    write_outputs(depth < lanes ? hn::Add(sums, hn::Zero(d)) : sums, n, alpha, beta, y + i * y_stride, y_stride);
   }
   return i;
 }
 
-// The narrowest width that the rows fit in, if their vectors do.
-template <class T, ptrdiff_t width>
-HWY_INLINE ptrdiff_t multiply_short_rows_of(const T* a, ptrdiff_t stride, const T* x, ptrdiff_t count, ptrdiff_t depth,
-                                            T alpha, T beta, T* y, ptrdiff_t y_stride) {
-  if constexpr (width > vector_lanes<T>) {
-    return 0;
-  } else {
-    if (depth > width) {
-      return multiply_short_rows_of<T, 2 * width>(a, stride, x, count, depth, alpha, beta, y, y_stride);
+template <class T>
+using MultiplyShortRows = decltype(&multiply_short_rows<T, 2>);
+
+// Entry k is for a depth of k + 2.
+template <class T, ptrdiff_t... k>
+constexpr std::array<MultiplyShortRows<T>, sizeof...(k)> short_rows_table(std::integer_sequence<ptrdiff_t, k...>) {
+  return {multiply_short_rows<T, k + 2>...};
+}
+
+// Puts the elements of x that a multiple of 16 leaves over at x_rest, then -0.
+template <class T>
+HWY_INLINE void copy_rest(const T* x, ptrdiff_t depth, T* x_rest) {
+  const ptrdiff_t whole = depth - depth % lanes;
+  if constexpr (masked_loads) {
+    const hn::ScalableTag<T> d;
+    for (ptrdiff_t l = 0; l < lanes; l += vector_lanes<T>) {
+      const auto mask = first_lanes<T>(HWY_MIN(HWY_MAX(depth - whole - l, ptrdiff_t{0}), vector_lanes<T>));
+      const auto elements = hn::MaskedLoad(mask, d, x + whole + l);
+      hn::Store(hn::IfThenElse(mask, elements, hn::Set(d, T{-0.0})), d, x_rest + l);
     }
-    if (stride < depth || (vector_lanes<T> / width - 1) * stride + depth > vector_lanes<T>) return 0;
-    return stride == width && depth == width
-               ? multiply_short_rows<T, width, true>(a, stride, x, count, depth, alpha, beta, y, y_stride)
-               : multiply_short_rows<T, width, false>(a, stride, x, count, depth, alpha, beta, y, y_stride);
+  } else {
+    for (ptrdiff_t l = 0; l < lanes; ++l) x_rest[l] = whole + l < depth ? x[whole + l] : T{-0.0};
   }
 }
 
@@ -343,17 +399,25 @@ template <class T>
 void multiply_rows(const T* a, ptrdiff_t stride, const T* x, ptrdiff_t count, ptrdiff_t depth, T alpha, T beta, T* y,
                    ptrdiff_t y_stride) noexcept {
   constexpr ptrdiff_t outputs = vector_lanes<T>;
+  static constexpr auto short_rows = short_rows_table<T>(std::make_integer_sequence<ptrdiff_t, vector_lanes<T> - 1>());
+  ptrdiff_t done = 0;
+  if (stride == depth && depth >= 2 && depth <= vector_lanes<T>) {
+    done = short_rows[static_cast<std::size_t>(depth - 2)](a, x, count, alpha, beta, y, y_stride);
+    if (done == count) return;
+  }
   alignas(64) T x_rest[lanes];
-  for (ptrdiff_t l = 0; l < lanes; ++l) x_rest[l] = T{-0.0};
-  for (ptrdiff_t k = depth - depth % lanes; k < depth; ++k) x_rest[k % lanes] = x[k];
-  alignas(64) T vectors[outputs * vector_lanes<T>] = {};
+  copy_rest(x, depth, x_rest);
+  alignas(64) T vectors[outputs * vector_lanes<T>];
+  for (ptrdiff_t l = (count - done) * vector_lanes<T>; l < outputs * vector_lanes<T>; ++l) vectors[l] = 0;
   const auto load = [&](ptrdiff_t r) HWY_ATTR { return hn::Load(hn::ScalableTag<T>(), vectors + r * vector_lanes<T>); };
-  const ptrdiff_t done = multiply_short_rows_of<T, 2>(a, stride, x, count, depth, alpha, beta, y, y_stride);
   for (ptrdiff_t i = done; i < count; i += outputs) {
     const ptrdiff_t reached = HWY_MIN(count - i, outputs);
-    for (ptrdiff_t r = 0; r < reached; r += rows_at_once<T>) {
-      sum_rows(a + (i + r) * stride, stride, HWY_MIN(reached - r, rows_at_once<T>), x, x_rest, depth,
-               vectors + r * vector_lanes<T>);
+    ptrdiff_t r = 0;
+    for (; r + rows_at_once<T> <= reached; r += rows_at_once<T>) {
+      sum_rows<true>(a + (i + r) * stride, stride, rows_at_once<T>, x, x_rest, depth, vectors + r * vector_lanes<T>);
+    }
+    if (r < reached) {
+      sum_rows<false>(a + (i + r) * stride, stride, reached - r, x, x_rest, depth, vectors + r * vector_lanes<T>);
     }
     write_outputs(add_lanes<T, vector_lanes<T>>(load), reached, alpha, beta, y + i * y_stride, y_stride);
   }
@@ -484,8 +548,75 @@ void multiply_columns(const T* a, ptrdiff_t depth_stride, const T* x, ptrdiff_t 
   }
 }
 
+// All lanes of one vector of outputs.
+template <class T, ptrdiff_t count>
+struct OutputLanes {
+  OutputLanes<T, count - 1> before;
+  Vec<T> last;
+
+  HWY_INLINE void set_zero() {
+    before.set_zero();
+    last = hn::Zero(hn::ScalableTag<T>());
+  }
+  template <ptrdiff_t i>
+  HWY_INLINE Vec<T> at() const {
+    if constexpr (i == count - 1) {
+      return last;
+    } else {
+      return before.template at<i>();
+    }
+  }
+  // The first `terms` of the lanes' next terms.
+  template <class Load>
+  HWY_INLINE void multiply_add(Load load, const T* x, ptrdiff_t terms) {
+    before.multiply_add(load, x, terms);
+    if (terms >= count) last = hn::MulAdd(load(count - 1), hn::Set(hn::ScalableTag<T>(), x[count - 1]), last);
+  }
+  template <ptrdiff_t first, ptrdiff_t step>
+  HWY_INLINE Vec<T> by_halves() const {
+    if constexpr (step == lanes) {
+      return at<first>();
+    } else {
+      return hn::Add(by_halves<first, 2 * step>(), by_halves<first + step, 2 * step>());
+    }
+  }
+};
+
+template <class T>
+struct OutputLanes<T, 0> {
+  HWY_INLINE void set_zero() {}
+  template <class Load>
+  HWY_INLINE void multiply_add(Load, const T*, ptrdiff_t) {}
+};
+
+// Up to one vector of outputs; where vectors can't be loaded in part, exactly one.
+template <class T>
+void multiply_narrow_columns(const T* a, ptrdiff_t depth_stride, const T* x, ptrdiff_t count, ptrdiff_t depth, T alpha,
+                             T beta, T* y, ptrdiff_t y_stride) noexcept {
+  const hn::ScalableTag<T> d;
+  const auto mask = first_lanes<T>(count);
+  const auto load = [&](ptrdiff_t k) HWY_ATTR {
+    if constexpr (masked_loads) {
+      return hn::MaskedLoad(mask, d, a + k * depth_stride);
+    } else {
+      return hn::LoadU(d, a + k * depth_stride);
+    }
+  };
+  OutputLanes<T, lanes> sums;
+  sums.set_zero();
+  ptrdiff_t k = 0;
+  for (; k + lanes <= depth; k += lanes) {
+    sums.multiply_add(load, x + k, lanes);
+    a += lanes * depth_stride;
+  }
+  sums.multiply_add(load, x + k, depth - k);
+  write_outputs(sums.template by_halves<0, 1>(), count, alpha, beta, y, y_stride);
+}
+
+constexpr bool many_registers = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON;  // 32 and not 16
+
 // So few terms stay in registers, with their factors.
-constexpr ptrdiff_t short_depth = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON ? 16 : 8;
+constexpr ptrdiff_t short_depth = many_registers ? 16 : 8;
 
 // The terms first, first + step, ... of a vector of outputs, each its lane's only one, added by halves.
 template <ptrdiff_t first, ptrdiff_t step, class T, ptrdiff_t depth, class Load>
@@ -506,7 +637,7 @@ void multiply_short_columns(const T* a, ptrdiff_t depth_stride, const T* x, ptrd
   const Factors<T, depth, 1> factors(x);
   const auto sum = [&](auto load) HWY_ATTR {
     const auto terms = add_single_terms<0, 1>(factors, load);
-    // The lanes without a term are 0: all that adding them, anywhere, can do is make a sum of -0 one of 0.
+    // As in short rows
     return depth < lanes ? hn::Add(terms, hn::Zero(d)) : terms;
   };
   ptrdiff_t i = 0;
@@ -535,11 +666,13 @@ constexpr std::array<MultiplyShortColumns<T>, sizeof...(k)> short_columns_table(
 template <class T>
 void multiply(const T* a, ptrdiff_t stride, ptrdiff_t depth_stride, const T* x, ptrdiff_t count, ptrdiff_t depth,
               T alpha, T beta, T* y, ptrdiff_t y_stride) noexcept {
-  if (stride == 1 && depth > 0) {
+  if (stride == 1 && depth > 0 && (count > 1 || depth_stride != 1)) {
     static constexpr auto short_columns = short_columns_table<T>(std::make_integer_sequence<ptrdiff_t, short_depth>());
     const ptrdiff_t vectorised = masked_loads ? count : count - count % vector_lanes<T>;
     if (depth <= short_depth) {
       short_columns[static_cast<std::size_t>(depth - 1)](a, depth_stride, x, vectorised, alpha, beta, y, y_stride);
+    } else if (many_registers && vectorised > 0 && vectorised <= vector_lanes<T>) {
+      multiply_narrow_columns(a, depth_stride, x, vectorised, depth, alpha, beta, y, y_stride);
     } else if (vectorised * depth >= far_bytes / ptrdiff_t{sizeof(T)}) {
       multiply_columns<T, true>(a, depth_stride, x, vectorised, depth, alpha, beta, y, y_stride);
     } else {
