@@ -634,7 +634,7 @@ void multiply_vector_of_outputs(const T* a, ptrdiff_t depth_stride, const T* x, 
 constexpr bool many_registers = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON;  // 32 and not 16
 
 // So few terms stay in registers, with their factors.
-constexpr ptrdiff_t short_depth = many_registers ? 16 : 8;
+constexpr ptrdiff_t short_depth = many_registers ? 16 : 6;
 
 // The terms first, first + step, ... of a vector of outputs, each its lane's only one, added by halves.
 template <ptrdiff_t first, ptrdiff_t step, class T, ptrdiff_t depth, class Load>
