@@ -216,13 +216,17 @@ constexpr ptrdiff_t chains = HWY_TARGET == HWY_NEON || (HWY_TARGET == HWY_AVX3 &
 template <class T>
 constexpr ptrdiff_t rows_at_once = HWY_MAX(chains<T> / lane_vectors<T>, ptrdiff_t{1});
 
-// The lanes of some rows, `rows` <= rows_at_once of them, down to a vector for each. x_rest has the elements of x that
+// As few as have 8 chains.
+template <class T>
+constexpr ptrdiff_t few_rows = HWY_MIN(rows_at_once<T>, HWY_MAX(8 / lane_vectors<T>, ptrdiff_t{1}));
+
+// The lanes of some rows, `rows` <= at_once of them, down to a vector for each. x_rest has the elements of x that
 // a multiple of 16 leaves over, then -0: times the 0 that a masked load gives it is what leaves any lane as it is.
-template <bool full, class T>
+template <ptrdiff_t at_once, class T>
 HWY_INLINE void sum_rows(const T* a, ptrdiff_t stride, ptrdiff_t rows, const T* x, const T* x_rest, ptrdiff_t depth,
                          T* vectors) {
-  const RowPointers<T, rows_at_once<T>> from(a, stride, full ? rows_at_once<T> : rows);
-  RowLanes<T, rows_at_once<T>, lane_vectors<T>> sums;
+  const RowPointers<T, at_once> from(a, stride, rows);
+  RowLanes<T, at_once, lane_vectors<T>> sums;
   sums.set_zero();
   const ptrdiff_t whole = depth - depth % lanes;
   for (ptrdiff_t k = 0; k < whole; k += lanes) sums.multiply_add(from, x, k);
@@ -230,11 +234,11 @@ HWY_INLINE void sum_rows(const T* a, ptrdiff_t stride, ptrdiff_t rows, const T* 
     if constexpr (masked_loads) {
       sums.multiply_add_first(from, x_rest, whole, depth - whole);
     } else {
-      alignas(64) T rest[rows_at_once<T> * lanes] = {};
+      alignas(64) T rest[at_once * lanes] = {};
       for (ptrdiff_t r = 0; r < rows; ++r) {
         for (ptrdiff_t k = whole; k < depth; ++k) rest[r * lanes + k - whole] = a[r * stride + k];
       }
-      sums.multiply_add(RowPointers<T, rows_at_once<T>>(rest, lanes, rows), x_rest, 0);
+      sums.multiply_add(RowPointers<T, at_once>(rest, lanes, rows), x_rest, 0);
     }
   }
   sums.by_halves().store(vectors);
@@ -414,10 +418,14 @@ void multiply_rows(const T* a, ptrdiff_t stride, const T* x, ptrdiff_t count, pt
     const ptrdiff_t reached = HWY_MIN(count - i, outputs);
     ptrdiff_t r = 0;
     for (; r + rows_at_once<T> <= reached; r += rows_at_once<T>) {
-      sum_rows<true>(a + (i + r) * stride, stride, rows_at_once<T>, x, x_rest, depth, vectors + r * vector_lanes<T>);
+      sum_rows<rows_at_once<T>>(a + (i + r) * stride, stride, rows_at_once<T>, x, x_rest, depth,
+                                vectors + r * vector_lanes<T>);
     }
-    if (r < reached) {
-      sum_rows<false>(a + (i + r) * stride, stride, reached - r, x, x_rest, depth, vectors + r * vector_lanes<T>);
+    if (r + few_rows<T> < reached) {
+      sum_rows<rows_at_once<T>>(a + (i + r) * stride, stride, reached - r, x, x_rest, depth,
+                                vectors + r * vector_lanes<T>);
+    } else if (r < reached) {
+      sum_rows<few_rows<T>>(a + (i + r) * stride, stride, reached - r, x, x_rest, depth, vectors + r * vector_lanes<T>);
     }
     write_outputs(add_lanes<T, vector_lanes<T>>(load), reached, alpha, beta, y + i * y_stride, y_stride);
   }
@@ -589,10 +597,20 @@ struct OutputLanes<T, 0> {
   HWY_INLINE void multiply_add(Load, const T*, ptrdiff_t) {}
 };
 
+// Whether going down the matrix a vector of outputs at a time finds the rest of each cache line still there: rows a
+// power of two apart share few of a first-level cache's sets, which repeat every 4 KiB, and it has 8 ways or more.
+// Deeper matrices have too many rows for the processor to see as streams.
+template <class T>
+bool stays_cached(ptrdiff_t depth_stride, ptrdiff_t depth) {
+  const ptrdiff_t bytes = depth_stride * ptrdiff_t{sizeof(T)};
+  const ptrdiff_t power_of_two = HWY_MAX(bytes & -bytes, ptrdiff_t{64});
+  return depth <= 128 && power_of_two <= 4096 / depth * 4;
+}
+
 // Up to one vector of outputs; where vectors can't be loaded in part, exactly one.
 template <class T>
-void multiply_narrow_columns(const T* a, ptrdiff_t depth_stride, const T* x, ptrdiff_t count, ptrdiff_t depth, T alpha,
-                             T beta, T* y, ptrdiff_t y_stride) noexcept {
+void multiply_vector_of_outputs(const T* a, ptrdiff_t depth_stride, const T* x, ptrdiff_t count, ptrdiff_t depth,
+                                T alpha, T beta, T* y, ptrdiff_t y_stride) noexcept {
   const hn::ScalableTag<T> d;
   const auto mask = first_lanes<T>(count);
   const auto load = [&](ptrdiff_t k) HWY_ATTR {
@@ -616,7 +634,7 @@ void multiply_narrow_columns(const T* a, ptrdiff_t depth_stride, const T* x, ptr
 constexpr bool many_registers = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON;  // 32 and not 16
 
 // So few terms stay in registers, with their factors.
-constexpr ptrdiff_t short_depth = many_registers ? 16 : 8;
+constexpr ptrdiff_t short_depth = many_registers ? 16 : 6;
 
 // The terms first, first + step, ... of a vector of outputs, each its lane's only one, added by halves.
 template <ptrdiff_t first, ptrdiff_t step, class T, ptrdiff_t depth, class Load>
@@ -671,8 +689,11 @@ void multiply(const T* a, ptrdiff_t stride, ptrdiff_t depth_stride, const T* x, 
     const ptrdiff_t vectorised = masked_loads ? count : count - count % vector_lanes<T>;
     if (depth <= short_depth) {
       short_columns[static_cast<std::size_t>(depth - 1)](a, depth_stride, x, vectorised, alpha, beta, y, y_stride);
-    } else if (many_registers && vectorised > 0 && vectorised <= vector_lanes<T>) {
-      multiply_narrow_columns(a, depth_stride, x, vectorised, depth, alpha, beta, y, y_stride);
+    } else if (many_registers && (vectorised <= vector_lanes<T> || stays_cached<T>(depth_stride, depth))) {
+      for (ptrdiff_t i = 0; i < vectorised; i += vector_lanes<T>) {
+        multiply_vector_of_outputs(a + i, depth_stride, x, HWY_MIN(vectorised - i, vector_lanes<T>), depth, alpha, beta,
+                                   y + i * y_stride, y_stride);
+      }
     } else if (vectorised * depth >= far_bytes / ptrdiff_t{sizeof(T)}) {
       multiply_columns<T, true>(a, depth_stride, x, vectorised, depth, alpha, beta, y, y_stride);
     } else {
