@@ -5,17 +5,20 @@
 
 #include <speedwell/machine.hpp>
 
+#include "runtime/cpu_features.hpp"
+
 namespace speedwell::runtime {
 
 std::size_t cache_bytes(int level) {
   for (const Cache& cache : machine().caches) {
     if (cache.level == level) return cache.bytes;
   }
-  return 0;
+  return cache_bytes_by_cpuid(level);
 }
 
 bool beyond_caches(double bytes) {
-  const std::size_t last = std::max(cache_bytes(3), cache_bytes(2));
+  std::size_t last = 0;
+  for (const Cache& cache : machine().caches) last = std::max(last, cache.bytes);
   return last > 0 && bytes > static_cast<double>(last);
 }
 

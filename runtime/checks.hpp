@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <string_view>
 
@@ -59,6 +60,26 @@ template <class T>
 Lattice lattice(std::span<T> span) {
   if (span.empty()) return {};
   return {span.data(), 1, 1, 0, 0, static_cast<std::ptrdiff_t>(span.size_bytes())};
+}
+
+// Whether views need no closer look for what their numbers may do: some elements, and strides forward, with extents far
+// from overflow. Most views are such, and in products of a few elements the closer look would take the longest. By
+// reference: a copy of a view that has just been made waits for its stores.
+template <class... Ts>
+constexpr bool are_plain(const MatrixView<Ts>&... views) {
+  const auto bits = [](std::ptrdiff_t value) { return static_cast<std::size_t>(value); };
+  const std::size_t lengths = ((bits(views.rows - 1) | bits(views.cols - 1)) | ...);
+  const std::size_t strides = ((bits(views.row_stride) | bits(views.col_stride)) | ...);
+  return lengths >> 20 == 0 && strides >> 31 == 0 && ((views.data != nullptr) && ...);
+}
+
+// Whether all elements of one plain view lie behind all of the other.
+template <class T, class U>
+bool lie_apart(const MatrixView<T>& x, const MatrixView<U>& y) {
+  const auto end_of = [](const auto& view) {
+    return view.data + (view.rows - 1) * view.row_stride + (view.cols - 1) * view.col_stride + 1;
+  };
+  return std::less_equal<const void*>()(end_of(x), y.data) || std::less_equal<const void*>()(end_of(y), x.data);
 }
 
 // A view that the kernel reads or writes: data not null unless it is empty, no negative size, no extent that overflows.

@@ -76,14 +76,25 @@ bool cpu_has(Isa isa) {
   return false;
 }
 
+// AMD's manual, volume 3, appendix E.4. Intel's processors leave the first of the two empty.
+std::size_t cache_bytes_by_cpuid(int level) {
+  if (level == 1) return std::size_t{cpuid(0x80000005).ecx >> 24} << 10;
+  if (level == 2) return std::size_t{cpuid(0x80000006).ecx >> 16} << 10;
+  return 0;
+}
+
 #elif defined(__aarch64__)
 
 // Advanced SIMD is part of every 64-bit ARM processor that runs a general-purpose system.
 bool cpu_has(Isa isa) { return isa == Isa::baseline || isa == Isa::neon; }
 
+std::size_t cache_bytes_by_cpuid(int) { return 0; }
+
 #else
 
 bool cpu_has(Isa isa) { return isa == Isa::baseline; }
+
+std::size_t cache_bytes_by_cpuid(int) { return 0; }
 
 #endif
 

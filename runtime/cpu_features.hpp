@@ -2,6 +2,8 @@
 // What this processor and its operating system can execute, by asking the processor itself.
 #pragma once
 
+#include <cstddef>
+
 #include <speedwell/machine.hpp>
 
 namespace speedwell::runtime {
@@ -9,5 +11,9 @@ namespace speedwell::runtime {
 // Whether code that Highway compiles for `isa` runs here: every extension that its target uses, and registers that the
 // operating system saves.
 bool cpu_has(Isa isa);
+
+// Bytes of a core's data cache of level 1 or 2 by the processor's oldest tables, which some virtual machines leave in
+// place when they hide all others. 0 if there are none. (Those of level 3 tell of the whole package, not of a core.)
+std::size_t cache_bytes_by_cpuid(int level);
 
 }  // namespace speedwell::runtime

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <bit>
 #include <chrono>
@@ -144,13 +145,22 @@ struct Expected {
     for (ptrdiff_t i = 0; i < c.rows(); ++i) {
       for (ptrdiff_t j = 0; j < c.cols(); ++j) {
         T sum = keep == 0 ? T{0} : keep * c(i, j);
+        std::array<T, 16> lanes = {};
         double wide = keep == 0 ? 0 : double{keep} * double{c(i, j)};
         double size = std::abs(wide);
         for (ptrdiff_t k = 0; k < depth; ++k) {
           sum = std::fma(scale * a(i, k), b(k, j), sum);
+          T& lane = lanes[static_cast<std::size_t>(k % 16)];
+          lane = std::fma(a(i, k), b(k, j), lane);
           const double term = double{scale} * double{a(i, k)} * double{b(k, j)};
           wide += term;
           size += std::abs(term);
+        }
+        if (c.rows() == 1 || c.cols() == 1) {
+          for (std::size_t half = 8; half > 0; half /= 2) {
+            for (std::size_t l = 0; l < half; ++l) lanes[l] += lanes[l + half];
+          }
+          sum = keep == 0 ? scale * lanes[0] : std::fma(scale, lanes[0], keep * c(i, j));
         }
         chain(i, j) = sum;
         exact(i, j) = wide;
@@ -223,7 +233,15 @@ class Matmul : public testing::Test {
 
   static const MatmulTile<T>& tile() { return matmul_tile<T>(); }
   static MatmulCuts cuts(Shape shape, int threads = 1) {
-    return matmul_cuts(shape.m, shape.n, shape.k, tile().rows, tile().cols, sizeof(T), threads);
+    return matmul_cuts({.m = shape.m,
+                        .n = shape.n,
+                        .k = shape.k,
+                        .tile_rows = tile().rows,
+                        .tile_cols = tile().cols,
+                        .element_bytes = sizeof(T),
+                        .a_row_stride = shape.k,
+                        .b_row_stride = shape.n},
+                       matmul_caches(), threads);
   }
 };
 

@@ -7,6 +7,7 @@
 //
 // Panels follow each other, and within one every slice is packed before a block is multiplied. k is never split among
 // threads, and panels of the same columns come in ascending k, so that each element stays one chain in ascending k.
+// Where B is read in place there are no slices, and one panel for the whole product.
 #pragma once
 
 #include <algorithm>
@@ -18,6 +19,7 @@
 #include <speedwell/view.hpp>
 
 #include "kernels/matmul/matmul_tile.hpp"
+#include "kernels/matmul/matvec_tile.hpp"
 #include "runtime/dispatch.hpp"
 #include "runtime/workspace.hpp"
 
@@ -45,8 +47,35 @@ struct MatmulCut {
   std::ptrdiff_t begin(std::ptrdiff_t i) const { return i * (units() / parts) + std::min(i, units() % parts); }
 };
 
-// All the cuts of a product, from its shape and the tile's, the caches and the number of threads. They decide how fast
-// it goes, never what comes out.
+// Bytes of a core's data caches. What nearly every processor has at least, where the machine doesn't tell.
+struct MatmulCaches {
+  std::ptrdiff_t first = 32 << 10;
+  std::ptrdiff_t second = 256 << 10;
+  std::ptrdiff_t last = 8 << 20;
+};
+
+// This machine's.
+const MatmulCaches& matmul_caches();
+
+// A product as its cuts see it.
+struct MatmulProblem {
+  std::ptrdiff_t m = 0;
+  std::ptrdiff_t n = 0;
+  std::ptrdiff_t k = 0;
+  std::ptrdiff_t tile_rows = 1;
+  std::ptrdiff_t tile_cols = 1;
+  std::ptrdiff_t element_bytes = 4;
+  // From an element of A to the next one in its column, and in its row; from a row of B to the next. In elements.
+  std::ptrdiff_t a_row_stride = 1;
+  std::ptrdiff_t a_col_stride = 1;
+  std::ptrdiff_t b_row_stride = 1;
+  // Whether the tile could read them where they are.
+  bool a_in_place = true;
+  bool b_in_place = true;
+};
+
+// All the cuts of a product, from the problem, the caches and the number of threads. They decide how fast it goes,
+// never what comes out.
 struct MatmulCuts {
   MatmulCut depth;                // k into panels
   MatmulCut cols;                 // columns into panels
@@ -54,10 +83,14 @@ struct MatmulCuts {
   std::ptrdiff_t block_cols = 1;  // a panel's columns into blocks: so many parts
   std::ptrdiff_t b_slices = 1;    // a panel's columns into slices: so many parts
   std::ptrdiff_t col_unit = 1;
+  std::ptrdiff_t steps = 1;  // a panel's depth within a block: so many parts, one after the other
+  std::ptrdiff_t step_depth = 1;
+  bool pack_a = false;
+  bool pack_b = false;
+  bool near = false;  // all of it fits in half of the second-level cache
 };
 
-MatmulCuts matmul_cuts(std::ptrdiff_t m, std::ptrdiff_t n, std::ptrdiff_t k, std::ptrdiff_t tile_rows,
-                       std::ptrdiff_t tile_cols, std::size_t element_bytes, int threads);
+MatmulCuts matmul_cuts(const MatmulProblem& problem, const MatmulCaches& caches, int threads);
 
 template <class T>
 class MatmulBlocking;
@@ -80,9 +113,14 @@ void multiply_block(const MatmulPanel<T>& panel, std::ptrdiff_t block) noexcept;
 template <class T>
 class MatmulBlocking {
  public:
-  // C = alpha * A * B + beta * C for shapes that match. Lowers the choice's threads if there are fewer blocks.
+  // C = alpha * A * B + beta * C for shapes that match. Lowers the choice's threads if there are fewer blocks, or if
+  // more would hurt and the caller left the number open.
   MatmulBlocking(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, T alpha, T beta,
                  runtime::Choice& choice);
+
+  // The same for one thread, packing into memory of at least workspace_bytes() aligned to 64.
+  MatmulBlocking(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, T alpha, T beta, std::byte* workspace);
+  static std::size_t workspace_bytes(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, T alpha);
 
   class Panels;
   Panels panels() const { return Panels(*this); }
@@ -92,8 +130,17 @@ class MatmulBlocking {
   friend void pack_b<T>(const MatmulPanel<T>& panel, std::ptrdiff_t slice) noexcept;
   friend void multiply_block<T>(const MatmulPanel<T>& panel, std::ptrdiff_t block) noexcept;
 
+  MatmulBlocking(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, T alpha, T beta);
+  void cut(int threads);
+  std::ptrdiff_t blocks() const { return cuts_.block_rows.parts * cuts_.block_cols; }
+  std::ptrdiff_t b_bytes() const;
+  std::ptrdiff_t a_bytes() const;
+  std::size_t workspace_bytes(int threads) const;
+  void place(std::byte* workspace, int threads);
+
   MatmulPanel<T> panel(std::ptrdiff_t index) const;
   std::ptrdiff_t panel_count() const { return c_.rows > 0 && c_.cols > 0 ? cuts_.depth.parts * cuts_.cols.parts : 0; }
+  void multiply_vector(std::ptrdiff_t block) const noexcept;
 
   MatrixView<const T> a_;
   MatrixView<const T> b_;
@@ -102,6 +149,9 @@ class MatmulBlocking {
   T scale_b_;
   T beta_;
   const MatmulTile<T>& tile_;
+  // C is one column, after a transposition if need be: a product of a matrix and a vector, with an order of its own.
+  bool vector_;
+  std::ptrdiff_t depth_;
   MatmulCuts cuts_;
   // Packed B, then a packed block of A for each thread. A call on one thread has it from that thread's own scratch.
   std::optional<runtime::LeasedBuffer> leased_;
@@ -137,6 +187,12 @@ class MatmulBlocking<T>::Panels {
  private:
   const MatmulBlocking* blocking_;
 };
+
+// C = A * B + beta * C by one thread, at once, if the product is small enough to need neither packing nor cuts: 4^3 to
+// about 128^3. False where it isn't, and nothing is done then.
+template <class T>
+bool multiply_directly(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c, T alpha,
+                       T beta) noexcept;
 
 template <class T>
 void matmul_on(Sequential backend, const MatmulBlocking<T>& blocking);

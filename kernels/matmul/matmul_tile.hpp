@@ -1,19 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
-// The arithmetic of matmul: packing into slivers, and products of packed slivers. Knows nothing of threads.
+// The arithmetic of matmul: the product of a block, register tile by register tile. Knows nothing of threads.
 //
-// A sliver of A is `rows` rows of A and a range of k, stored k by k: element (i, k) is at k * rows + i. A sliver of B
-// is `cols` columns of B, element (k, j) at k * cols + j. What a sliver has beyond the matrix's edge is zero.
+// A block's factors are read where the caller has them, or packed into slivers, one behind the other. A sliver of A is
+// `rows` rows and a range of k, stored k by k: element (i, k) is at k * rows + i. A sliver of B is `cols` columns,
+// element (k, j) at k * cols + j. What a sliver has beyond the matrix's edge is zero.
 #pragma once
 
 #include <cstddef>
 
 namespace speedwell {
 
+// C = A * B + beta * C for height x width elements of C.
+template <class T>
+struct MatmulBlock {
+  // Element (i, k) of A in place: a[i * a_stride + k * a_depth_stride].
+  const T* a;
+  std::ptrdiff_t a_stride;
+  std::ptrdiff_t a_depth_stride;
+  bool a_packed;  // the strides are unused then
+  // Element (k, j) of B in place: b[j + k * b_depth_stride].
+  const T* b;
+  std::ptrdiff_t b_depth_stride;
+  bool b_packed;
+  std::ptrdiff_t height;
+  std::ptrdiff_t width;
+  std::ptrdiff_t depth;
+  T beta;
+  T* c;
+  std::ptrdiff_t c_row_stride;
+  std::ptrdiff_t c_col_stride;
+  bool near;  // all of it is in the first or second-level cache: nothing is fetched ahead
+};
+
 template <class T>
 struct MatmulTile {
   // The register tile: one sliver of A times one of B.
   std::ptrdiff_t rows;
   std::ptrdiff_t cols;
+  // B in place is a whole number of so many columns: 1 where the instruction set loads a part of a vector by a mask.
+  std::ptrdiff_t in_place_cols;
 
   // Packs scale * x, `width` by `depth` elements, into slivers that follow each other. Element (i, k) of the input is
   // x[i * stride + k * depth_stride]; i goes across a sliver (rows of A, columns of B).
@@ -22,10 +47,8 @@ struct MatmulTile {
   Pack pack_a;
   Pack pack_b;
 
-  // C = A * B + beta * C for height x width elements of C, from packed slivers of A and B of that depth. Each element
-  // is one chain in ascending k, c = fma(a, b, c), begun from beta * c; beta = 0 doesn't read C.
-  void (*multiply)(const T* a, const T* b, std::ptrdiff_t height, std::ptrdiff_t width, std::ptrdiff_t depth, T beta,
-                   T* c, std::ptrdiff_t row_stride, std::ptrdiff_t col_stride) noexcept;
+  // Each element is one chain in ascending k, c = fma(a, b, c), begun from beta * c; beta = 0 doesn't read C.
+  void (*multiply)(const MatmulBlock<T>& block) noexcept;
 };
 
 // The tile for the instruction set in use.
