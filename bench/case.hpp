@@ -25,6 +25,12 @@ class Workload {
   // One call of the kernel.
   virtual void run(const Backend& backend) = 0;
 
+  // The same as something to be called over and over. Where a call may take nanoseconds, what depends on the case alone
+  // is made ready here, as a peer's is.
+  virtual std::function<void()> call(const Backend& backend) {
+    return [this, backend] { run(backend); };
+  }
+
   // Whether reset() must come before each call: of a kernel that works in place, on input that a call uses up.
   virtual bool needs_reset() const { return false; }
 

@@ -80,6 +80,22 @@ TEST(Cases, AProductOfAnySizeByItsName) {
   EXPECT_THAT(refused("matmul/f32/16000x16000x16000"), HasSubstr("is more work than 549755813888"));
 }
 
+TEST(Cases, AProductOfAnySizeHasItsTrafficToBeHeldAgainst) {
+  EXPECT_EQ(make_case("matmul/f64/1x800x900")->traffic, "ceiling/traffic/5767232+6400");
+  EXPECT_EQ(make_case("matmul/f64/1800x1800x1800")->traffic, "");  // arithmetic takes longer
+  const std::optional<Case> ceiling = make_case("ceiling/traffic/5767232+6400");
+  ASSERT_TRUE(ceiling);
+  EXPECT_FALSE(ceiling->quick);
+  const auto workload = ceiling->make(2);
+  workload->run(Threads{2});
+  EXPECT_THAT(workload->verify(), IsEmpty());
+  for (const char* name :
+       {"ceiling/traffic/63+64", "ceiling/traffic/64+0", "ceiling/traffic/+64", "ceiling/traffic/064+64",
+        "ceiling/traffic/64", "ceiling/traffic/64+64x", "ceiling/traffic/6400000000000000000+64"}) {
+    EXPECT_FALSE(make_case(name)) << name;
+  }
+}
+
 TEST(Cases, LayoutsOfAProductDifferInMemoryAlone) {
   const auto strides = [](const char* variant) {
     const std::string name = std::string("matmul/") + variant + "/33x20x70";

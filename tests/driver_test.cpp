@@ -421,8 +421,9 @@ std::map<std::string, Cell> planned(const std::vector<std::string>& patterns, co
   Children children("/nonexistent", 1);
   Progress progress;
   std::map<std::string, Cell> cells;
-  for (Cell& cell : plan_cells({.patterns = patterns, .full = full, .backends = {}, .threads = threads, .peers = false},
-                               children, progress)) {
+  for (Cell& cell : plan_cells(
+           {.patterns = patterns, .full = full, .backends = {}, .threads = threads, .peers = Selection::Peers::none},
+           children, progress)) {
     cells.emplace(cell.name, cell);
   }
   return cells;

@@ -35,6 +35,12 @@ check "the drawn numbers" [ "$("$race" --list --seed 3 --random 2 --types f32 --
   "matmul/f32/3x5x2 matmul/f32/71x1x13" ]
 check "named cases alone" [ "$("$race" --list --seed 1 matmul/f32/5x6x7)" = matmul/f32/5x6x7 ]
 
+parts=$(for part in 1/3 2/3 3/3; do "$race" --list --seed 1 --part $part; done)
+check "the parts are the whole" [ "$(sort <<<"$parts")" = "$(sort <<<"$one")" ]
+check "and none of them is all" [ "$("$race" --list --seed 1 --part 3/3 | wc -l)" = 37 ]
+
+refuses "--part 3/2, expected" --part 3/2
+refuses "is none, expected fewer parts" --seed 1 --part 2/2 matmul/f32/5x6x7
 refuses "unknown option '--fast'" --fast
 refuses "--seed needs a value" --seed
 refuses "--seed -1, expected a number" --seed -1

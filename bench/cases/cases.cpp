@@ -42,7 +42,13 @@ std::optional<Case> make_case(std::string_view name) {
   const auto found = std::find_if(all.begin(), all.end(), [of](const Case& each) {
     return each.of_size && each.kernel + "/" + each.variant == of;
   });
-  return found == all.end() ? std::nullopt : found->of_size(name.substr(slash + 1));
+  if (found == all.end()) return std::nullopt;
+  std::optional<Case> made = found->of_size(name.substr(slash + 1));
+  if (made && made->kernel != "ceiling") {
+    const std::string traffic = traffic_ceiling(*made);
+    if (make_case(traffic)) made->traffic = traffic;
+  }
+  return made;
 }
 
 std::string Case::name() const { return kernel + "/" + variant + "/" + size; }

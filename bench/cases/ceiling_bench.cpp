@@ -3,13 +3,16 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <fstream>
 #include <functional>
 #include <limits>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -484,6 +487,29 @@ Case stream_case(const std::string& variant, const std::string& size, const Traf
   return base;
 }
 
+Case traffic_case(const std::string& size, const TrafficOn& capacity, const Traffic& traffic) {
+  Case made = stream_case("traffic", size, capacity, [traffic](int threads) { return moved(traffic, threads); });
+  made.quick = false;
+  return made;
+}
+
+// Bytes read and written, in whole lines: "134217728+67108864".
+std::optional<Traffic> traffic_of_size(std::string_view size) {
+  constexpr std::ptrdiff_t line_bytes = line * static_cast<std::ptrdiff_t>(sizeof(double));
+  const auto elements = [](std::string_view text) -> std::optional<std::ptrdiff_t> {
+    std::ptrdiff_t bytes = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bytes);
+    const bool whole = error == std::errc() && end == text.data() + text.size() && bytes > 0 && bytes % line_bytes == 0;
+    return whole && text.front() != '0' ? std::optional(bytes / static_cast<std::ptrdiff_t>(sizeof(double)))
+                                        : std::nullopt;
+  };
+  const std::size_t plus = size.find('+');
+  if (plus == std::string_view::npos) return std::nullopt;
+  const auto reads = elements(size.substr(0, plus)), writes = elements(size.substr(plus + 1));
+  if (!reads || !writes) return std::nullopt;
+  return Traffic{.reads = *reads, .writes = *writes};
+}
+
 }  // namespace
 
 std::string traffic_ceiling(const Case& of) {
@@ -528,10 +554,15 @@ std::vector<Case> ceiling_cases(const std::vector<Case>& kernels) {
       return traffic;
     }));
   }
+  // As far as the streams' memory goes, which all of a process share.
+  const auto of_size = [=](std::string_view size) -> std::optional<Case> {
+    const std::optional<Traffic> traffic = traffic_of_size(size);
+    if (!traffic || traffic->reads > largest.reads || traffic->writes > largest.writes) return std::nullopt;
+    return traffic_case(std::string(size), capacity, *traffic);
+  };
   for (const auto& [name, traffic] : moves) {
-    cases.push_back(stream_case("traffic", name.substr(name.rfind('/') + 1), capacity,
-                                [traffic = traffic](int threads) { return moved(traffic, threads); }));
-    cases.back().quick = false;
+    cases.push_back(traffic_case(name.substr(name.rfind('/') + 1), capacity, traffic));
+    cases.back().of_size = of_size;
   }
   return cases;
 }

@@ -161,6 +161,10 @@ class Product final : public MatmulWorkload<T> {
 
   void run(const Backend& backend) override { matmul(a(), b(), c(), {.backend = backend}); }
 
+  std::function<void()> call(const Backend& backend) override {
+    return [a = a(), b = b(), c = c(), options = MatmulOptions{.backend = backend}] { matmul(a, b, c, options); };
+  }
+
   int threads_used() const override { return last_run().threads; }
 
   void spoil(std::size_t first, std::size_t step) override {

@@ -26,6 +26,7 @@
 #include "bench/child/pinning.hpp"
 #include "bench/child/protocol.hpp"
 #include "bench/child/sampling.hpp"
+#include "runtime/reasons.hpp"
 
 namespace speedwell::bench {
 namespace {
@@ -258,10 +259,10 @@ class Server {
       used = std::max(used, calls.threads_used);
       if (calls.ns * count > target / 4) break;
     }
-    // On a busy machine a few short calls are over before every thread had a share.
+    // On a busy machine a few short calls are over before every thread had a share; for some there may be none.
     constexpr std::int64_t patience = 50'000'000;
     const std::int64_t begin = wall_ns();
-    while (used < options_.threads && wall_ns() - begin < patience)
+    while (used < options_.threads && wall_ns() - begin < patience && engine_->reason() != runtime::too_few_blocks)
       used = std::max(used, make_calls(kept, 1).threads_used);
     check_hash(kept, hash);
     const double wanted = std::clamp(std::round(target / std::max(calls.ns, 1.0)), 1.0, double{most_calls});

@@ -88,7 +88,7 @@ std::vector<const Case*> select_cases(const Selection& selection, std::deque<Cas
   }
   std::vector<const Case*> selected;
   for (const std::string& pattern : selection.patterns) {
-    if (unlisted_case(pattern, unlisted) != nullptr) continue;
+    if (!pattern.starts_with("ceiling/") && unlisted_case(pattern, unlisted) != nullptr) continue;
     // Who gives all of a name means that one, though others begin with it.
     if (const Case* const listed = find_case(pattern); listed != nullptr && listed->kernel != ceiling_kernel) {
       selected.push_back(listed);
@@ -165,8 +165,8 @@ Cell make_cell(const Case& of, std::string_view backend, int threads) {
           .weak_size = of.weak_of.empty() ? std::string() : there.size};
 }
 
-// The ceilings that bound the selected cases.
-std::vector<const Case*> ceilings_of(const std::vector<const Case*>& selected) {
+// The ceilings that bound the selected cases; of one that isn't listed it may be unlisted too.
+std::vector<const Case*> ceilings_of(const std::vector<const Case*>& selected, std::deque<Case>& unlisted) {
   std::set<std::string_view> traffic;
   for (const Case* one : selected) traffic.insert(one->traffic);
   std::vector<const Case*> ceilings;
@@ -174,6 +174,10 @@ std::vector<const Case*> ceilings_of(const std::vector<const Case*>& selected) {
     if (one.kernel == ceiling_kernel && (one.variant != "traffic" || traffic.contains(one.name()))) {
       ceilings.push_back(&one);
     }
+  }
+  for (const std::string_view name : traffic) {
+    if (name.empty()) continue;
+    if (const Case* const one = unlisted_case(std::string(name), unlisted)) ceilings.push_back(one);
   }
   return ceilings;
 }
@@ -384,7 +388,7 @@ std::vector<Cell> plan_cells(const Selection& selection, Children& children, Pro
   cells.insert(cells.end(), again.begin(), again.end());
   std::vector<int> ceiling_threads = selection.threads;
   if (ceiling_threads.front() != 1) ceiling_threads.insert(ceiling_threads.begin(), 1);
-  for (const Case* one : ceilings_of(selected)) {
+  for (const Case* one : ceilings_of(selected, unlisted)) {
     for (const int threads : ceiling_threads) {
       cells.push_back(make_cell(*one, threads == 1 ? Sequential::name : Threads::name, threads));
     }

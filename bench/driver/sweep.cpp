@@ -187,9 +187,10 @@ bool Sweep::prepare(State& cell) {
                          shortest_sample_ns, usual_sample_ns)
             : usual_sample_ns;
     // On a busy machine a second thread may come too late for every call of a small case. Only one that never comes is
-    // a fault of the model.
+    // a fault of the model, unless there is no work for it.
     const auto alone = [&] {
-      return answer["ok"].get<bool>() && cell.cell.threads > 1 && number_or(answer, "threads_used", 0) == 1;
+      return answer["ok"].get<bool>() && cell.cell.threads > 1 && number_or(answer, "threads_used", 0) == 1 &&
+             string_or_empty(answer, "reason") != runtime::too_few_blocks;
     };
     for (int attempt = 1; attempt == 1 || (attempt <= most_preparations && alone()); ++attempt) {
       answer = ask_to_prepare(cell, target_ns * part_of_sample(cell.cell));
