@@ -5,6 +5,7 @@
 
 #include <speedwell/error.hpp>
 
+#include "kernels/matmul/matmul_batch.hpp"
 #include "kernels/matmul/matmul_blocking.hpp"
 #include "runtime/checks.hpp"
 #include "runtime/dispatch.hpp"
@@ -19,6 +20,19 @@ std::string shape_of(MatrixView<T> matrix) {
 }
 
 template <class T>
+void check_shapes(const std::string& function, const MatrixView<const T>& a, const MatrixView<const T>& b,
+                  const MatrixView<T>& c) {
+  if (a.cols != b.rows) {
+    throw InvalidArgument(function + ": a is " + shape_of(a) + " and b is " + shape_of(b) +
+                          ", expected as many rows in b as columns in a");
+  }
+  if (c.rows != a.rows || c.cols != b.cols) {
+    throw InvalidArgument(function + ": c is " + shape_of(c) + ", expected " + std::to_string(a.rows) + " x " +
+                          std::to_string(b.cols) + " for a of " + shape_of(a) + " and b of " + shape_of(b));
+  }
+}
+
+template <class T>
 void check(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c) {
   const bool match = a.cols == b.rows && c.rows == a.rows && c.cols == b.cols;
   if (match && runtime::are_plain(a, b, c) && c.col_stride == 1 && c.row_stride >= c.cols && runtime::lie_apart(c, a) &&
@@ -28,14 +42,7 @@ void check(const MatrixView<const T>& a, const MatrixView<const T>& b, const Mat
   runtime::check_matrix("matmul", "a", a);
   runtime::check_matrix("matmul", "b", b);
   runtime::check_matrix("matmul", "c", c);
-  if (a.cols != b.rows) {
-    throw InvalidArgument("matmul: a is " + shape_of(a) + " and b is " + shape_of(b) +
-                          ", expected as many rows in b as columns in a");
-  }
-  if (c.rows != a.rows || c.cols != b.cols) {
-    throw InvalidArgument("matmul: c is " + shape_of(c) + ", expected " + std::to_string(a.rows) + " x " +
-                          std::to_string(b.cols) + " for a of " + shape_of(a) + " and b of " + shape_of(b));
-  }
+  check_shapes("matmul", a, b, c);
   runtime::check_output("matmul", "c", c);
   runtime::check_apart("matmul", "c", c, "a", a);
   runtime::check_apart("matmul", "c", c, "b", b);
@@ -50,15 +57,63 @@ runtime::Work work_of(const MatrixView<const T>& a, const MatrixView<const T>& b
 }
 
 template <class T>
+void multiply_with(runtime::Choice choice, const MatrixView<const T>& a, const MatrixView<const T>& b,
+                   const MatrixView<T>& c, T alpha, T beta) {
+  const MatmulBlocking<T> blocking(a, b, c, alpha, beta, choice);
+  runtime::run_on(choice, blocking.participants(), [&](auto model) { matmul_on(model, blocking); });
+}
+
+template <class T>
 void multiply(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c,
               const MatmulOptions& options) {
   check(a, b, c);
-  runtime::Choice choice = runtime::choose(options.backend, work_of(a, b));
+  const runtime::Choice choice = runtime::choose(options.backend, work_of(a, b));
   const auto alpha = static_cast<T>(options.alpha);
   const auto beta = static_cast<T>(options.beta);
   if (choice.threads == 1 && multiply_directly(a, b, c, alpha, beta)) return runtime::record_run(choice, 1);
-  const MatmulBlocking<T> blocking(a, b, c, alpha, beta, choice);
-  runtime::run_on(choice, blocking.participants(), [&](auto model) { matmul_on(model, blocking); });
+  multiply_with(choice, a, b, c, alpha, beta);
+}
+
+template <class T>
+void check(const MatrixBatchView<const T>& a, const MatrixBatchView<const T>& b, const MatrixBatchView<T>& c) {
+  const char* const function = "matmul_batch";
+  runtime::check_batch(function, "a", a);
+  runtime::check_batch(function, "b", b);
+  runtime::check_batch(function, "c", c);
+  check_shapes(function, a.first, b.first, c.first);
+  if (a.count != c.count || b.count != c.count) {
+    throw InvalidArgument(std::string(function) + ": a has " + std::to_string(a.count) + " matrices, b has " +
+                          std::to_string(b.count) + " and c has " + std::to_string(c.count) +
+                          ", expected as many in each");
+  }
+  runtime::check_output(function, "c", c);
+  runtime::check_apart(function, "c", c, "a", a);
+  runtime::check_apart(function, "c", c, "b", b);
+}
+
+// From here on a product of a batch is worth several threads: 100 us of a core's work or more, several times what they
+// cost.
+constexpr double least_shared_flops = 1e7;
+
+template <class T>
+void multiply_batch(const MatrixBatchView<const T>& a, const MatrixBatchView<const T>& b, MatrixBatchView<T> c,
+                    const MatmulOptions& options) {
+  check(a, b, c);
+  const runtime::Work each = work_of(a.first, b.first);
+  const auto count = static_cast<double>(c.count);
+  const runtime::Work all = {count * each.flops, count * each.bytes};
+  const runtime::Choice choice = runtime::choose(options.backend, all);
+  const auto alpha = static_cast<T>(options.alpha);
+  const auto beta = static_cast<T>(options.beta);
+  // Large products that don't come out even among the threads are computed by all of them, one after the other.
+  const std::ptrdiff_t left = choice.threads > 1 && each.flops >= least_shared_flops ? c.count % choice.threads : 0;
+  c.count -= left;
+  if (left == 0 || c.count > 0) {
+    runtime::Choice shared = choice;
+    const MatmulBatch<T> batch(a, b, c, alpha, beta, all, shared);
+    runtime::run_on(shared, batch.participants(), [&](auto model) { matmul_batch_on(model, batch); });
+  }
+  for (std::ptrdiff_t i = c.count; i < c.count + left; ++i) multiply_with(choice, a[i], b[i], c[i], alpha, beta);
 }
 
 }  // namespace
@@ -70,6 +125,16 @@ void matmul(MatrixView<const float> a, MatrixView<const float> b, MatrixView<flo
 void matmul(MatrixView<const double> a, MatrixView<const double> b, MatrixView<double> c,
             const MatmulOptions& options) {
   multiply(a, b, c, options);
+}
+
+void matmul_batch(MatrixBatchView<const float> a, MatrixBatchView<const float> b, MatrixBatchView<float> c,
+                  const MatmulOptions& options) {
+  multiply_batch(a, b, c, options);
+}
+
+void matmul_batch(MatrixBatchView<const double> a, MatrixBatchView<const double> b, MatrixBatchView<double> c,
+                  const MatmulOptions& options) {
+  multiply_batch(a, b, c, options);
 }
 
 }  // namespace speedwell

@@ -189,7 +189,7 @@ struct Accumulators<T, 0, vectors, ragged> {
 };
 
 // Register tiles of the same shape below each other: a sliver of B, or as many of its columns, with one sliver of A
-// after the other.
+// after the other. Or the same tile of one product after the other, which each have a B of their own.
 template <class T>
 struct Column {
   const T* a;
@@ -208,6 +208,7 @@ struct Column {
   // What the first tile fetches meanwhile: a row of B a step.
   const T* ahead;
   ptrdiff_t ahead_stride;
+  ptrdiff_t b_step = 0;  // from tile to tile
 };
 
 template <class T>
@@ -263,7 +264,7 @@ void multiply_column(const Column<T>& column) {
   for (ptrdiff_t tile = 0; tile < column.tiles; ++tile) {
     T* const c = column.c + tile * column.c_step;
     steps.a.set(column.a + tile * column.a_step, stride);
-    steps.b = column.b;
+    steps.b = column.b + tile * column.b_step;
     if (column.beta == 0) {
       steps.sum.set_zero();
     } else {
@@ -393,6 +394,35 @@ void multiply(const MatmulBlock<T>& block) noexcept {
   }
 }
 
+template <class T>
+void multiply_batch(const MatmulBlock<T>& first, const MatmulSteps& steps, ptrdiff_t count) noexcept {
+  for (ptrdiff_t j = 0; j < first.width; j += tile_cols<T>) {
+    const ptrdiff_t cols = HWY_MIN(first.width - j, tile_cols<T>);
+    const ptrdiff_t most = most_rows((cols + lanes<T> - 1) / lanes<T>);
+    for (ptrdiff_t i = 0; i < first.height;) {
+      const ptrdiff_t rows = next_tiles(first.height - i, most, false).rows;
+      const Column<T> column = {.a = first.a + i * first.a_stride,
+                                .a_step = steps.a,
+                                .a_stride = first.a_stride,
+                                .a_depth_stride = first.a_depth_stride,
+                                .b = first.b + j,
+                                .b_depth_stride = first.b_depth_stride,
+                                .depth = first.depth,
+                                .beta = first.beta,
+                                .c = first.c + i * first.c_row_stride + j,
+                                .c_step = steps.c,
+                                .c_stride = first.c_row_stride,
+                                .cols = cols,
+                                .tiles = count,
+                                .ahead = first.b,
+                                .ahead_stride = 0,
+                                .b_step = steps.b};
+      find_column<T>(rows, cols, first)(column);
+      i += rows;
+    }
+  }
+}
+
 // `rows` rows of x that lie along k, a cache line of each, woven into a sliver: 16 bytes of 2 or 4 rows at a time.
 template <ptrdiff_t sliver, ptrdiff_t rows, class T>
 HWY_INLINE void pack_line(const T* x, ptrdiff_t stride, T scale, T* packed) {
@@ -476,7 +506,8 @@ struct MatmulTiles<HWY_TARGET, T> {
                                          HWY_NAMESPACE::has_masks ? 1 : HWY_NAMESPACE::lanes<T>,
                                          HWY_NAMESPACE::pack<T, HWY_NAMESPACE::tile_rows>,
                                          HWY_NAMESPACE::pack<T, HWY_NAMESPACE::tile_cols<T>>,
-                                         HWY_NAMESPACE::multiply<T>};
+                                         HWY_NAMESPACE::multiply<T>,
+                                         HWY_NAMESPACE::multiply_batch<T>};
 };
 
 }  // namespace speedwell

@@ -32,6 +32,13 @@ struct MatmulBlock {
   bool near;  // all of it is in the first or second-level cache: nothing is fetched ahead
 };
 
+// From one product of a batch to the next, in elements.
+struct MatmulSteps {
+  std::ptrdiff_t a;
+  std::ptrdiff_t b;
+  std::ptrdiff_t c;
+};
+
 template <class T>
 struct MatmulTile {
   // The register tile: one sliver of A times one of B.
@@ -49,6 +56,10 @@ struct MatmulTile {
 
   // Each element is one chain in ascending k, c = fma(a, b, c), begun from beta * c; beta = 0 doesn't read C.
   void (*multiply)(const MatmulBlock<T>& block) noexcept;
+
+  // The same for `count` blocks that begin so many steps apart. Of blocks in place whose rows of C are contiguous.
+  // Goes through all blocks with each register tile: either they are one tile each, or all of them are in the cache.
+  void (*multiply_batch)(const MatmulBlock<T>& first, const MatmulSteps& steps, std::ptrdiff_t count) noexcept;
 };
 
 // The tile for the instruction set in use.
