@@ -29,6 +29,10 @@ constexpr double least_chunk_operations = 1e6;
 // 20 us with threads that sleep.
 constexpr double least_thread_operations = 2.5e6;
 
+// Products that come from further than the second-level cache go to the tile about so many bytes at a time, and the
+// next ones are fetched meanwhile: as many cache lines as a core has requests under way at once.
+constexpr ptrdiff_t fetched_bytes = 4 << 10;
+
 constexpr ptrdiff_t ceil_div(ptrdiff_t count, ptrdiff_t size) { return (count + size - 1) / size; }
 
 ptrdiff_t to_count(double value) { return static_cast<ptrdiff_t>(std::min(value, 1e9)); }
@@ -61,14 +65,21 @@ void MatmulBatch<T>::choose_way() {
     c_.first = transposed(c_.first);
   }
   if (!direct) return;
-  const ptrdiff_t m = c_.first.rows, n = c_.first.cols, k = a_.first.cols;
-  if (m <= tile_.rows && n <= tile_.cols) {
-    together_ = c_.count;
+  const auto size = [](const auto& matrix) { return matrix.rows * matrix.cols; };
+  const ptrdiff_t bytes = (size(a_.first) + size(b_.first) + size(c_.first)) * ptrdiff_t{sizeof(T)};
+  const MatmulCaches& caches = matmul_caches();
+  if (c_.count > caches.second / 2 / bytes) {
+    const auto flat = [&](const auto& batch) {
+      const bool rows = batch.first.row_stride == batch.first.cols && batch.first.col_stride == 1;
+      const bool cols = batch.first.col_stride == batch.first.rows && batch.first.row_stride == 1;
+      return (rows || cols) && batch.step == size(batch.first) ? batch.step : 0;
+    };
+    fetched_ = {flat(a_), flat(b_), flat(c_)};
+    together_ = std::max<ptrdiff_t>(fetched_bytes / bytes, 1);
     return;
   }
-  // As many as half of the first-level cache holds.
-  const ptrdiff_t bytes = (m * k + k * n + m * n) * ptrdiff_t{sizeof(T)};
-  together_ = std::max<ptrdiff_t>(matmul_caches().first / 2 / bytes, 1);
+  const bool one_tile = c_.first.rows <= tile_.rows && c_.first.cols <= tile_.cols;
+  together_ = one_tile ? c_.count : std::max<ptrdiff_t>(caches.first / 2 / bytes, 1);
 }
 
 template <class T>
@@ -102,15 +113,20 @@ void MatmulBatch<T>::multiply_directly(ptrdiff_t first, ptrdiff_t end) const noe
   MatmulBlock<T> block = whole_block(a_[first], b_[first], c_[first], beta_);
   while (first < end) {
     const ptrdiff_t count = std::min(together_, end - first);
-    if (count > 1) {
-      tile_.multiply_batch(block, steps, count);
-    } else {
-      tile_.multiply(block);
-    }
-    block.a += count * steps.a;
-    block.b += count * steps.b;
-    block.c += count * steps.c;
     first += count;
+    const T* const next_a = block.a + count * steps.a;
+    const T* const next_b = block.b + count * steps.b;
+    T* const next_c = block.c + count * steps.c;
+    if (count == 1 && fetched_.c == 0) {
+      tile_.multiply(block);
+    } else {
+      const ptrdiff_t next = std::min(together_, end - first);
+      tile_.multiply_batch(block, steps, count,
+                           {next_a, next * fetched_.a, next_b, next * fetched_.b, next_c, next * fetched_.c});
+    }
+    block.a = next_a;
+    block.b = next_b;
+    block.c = next_c;
   }
 }
 

@@ -53,6 +53,7 @@ class MatmulBatch {
   const MatmulTile<T>& tile_;
   // Products that need neither packing nor cuts go to the tile so many at a time; 0 where they do need them.
   std::ptrdiff_t together_ = 0;
+  MatmulSteps fetched_ = {};  // elements of a product to fetch ahead
   std::ptrdiff_t chunks_ = 0;
   // What one product packs into, for each thread.
   std::optional<runtime::LeasedBuffer> leased_;

@@ -394,12 +394,38 @@ void multiply(const MatmulBlock<T>& block) noexcept {
   }
 }
 
+// Fetches `count` elements in so many parts, in whole cache lines.
 template <class T>
-void multiply_batch(const MatmulBlock<T>& first, const MatmulSteps& steps, ptrdiff_t count) noexcept {
+struct Fetching {
+  const T* next;
+  ptrdiff_t lines;
+  ptrdiff_t lines_of_part;
+
+  HWY_INLINE Fetching(const T* first, ptrdiff_t count, ptrdiff_t parts)
+      : next(first),
+        lines((count + cache_line<T> - 1) / cache_line<T>),
+        lines_of_part(count > 0 ? (lines + parts - 1) / parts : 0) {}
+
+  HWY_INLINE void fetch_part() {
+    const ptrdiff_t count = HWY_MIN(lines_of_part, lines);
+    for (ptrdiff_t line = 0; line < count; ++line, next += cache_line<T>) hwy::Prefetch(next);
+    lines -= count;
+  }
+};
+
+template <class T>
+void multiply_batch(const MatmulBlock<T>& first, const MatmulSteps& steps, ptrdiff_t count,
+                    const MatmulFetch<T>& next) noexcept {
+  const ptrdiff_t parts =
+      ((first.width + tile_cols<T> - 1) / tile_cols<T>)*((first.height + tile_rows - 1) / tile_rows);
+  Fetching<T> a(next.a, next.a_count, parts), b(next.b, next.b_count, parts), c(next.c, next.c_count, parts);
   for (ptrdiff_t j = 0; j < first.width; j += tile_cols<T>) {
     const ptrdiff_t cols = HWY_MIN(first.width - j, tile_cols<T>);
     const ptrdiff_t most = most_rows((cols + lanes<T> - 1) / lanes<T>);
     for (ptrdiff_t i = 0; i < first.height;) {
+      a.fetch_part();
+      b.fetch_part();
+      c.fetch_part();
       const ptrdiff_t rows = next_tiles(first.height - i, most, false).rows;
       const Column<T> column = {.a = first.a + i * first.a_stride,
                                 .a_step = steps.a,

@@ -39,6 +39,17 @@ struct MatmulSteps {
   std::ptrdiff_t c;
 };
 
+// So many elements from each of these places on.
+template <class T>
+struct MatmulFetch {
+  const T* a = nullptr;
+  std::ptrdiff_t a_count = 0;
+  const T* b = nullptr;
+  std::ptrdiff_t b_count = 0;
+  const T* c = nullptr;
+  std::ptrdiff_t c_count = 0;
+};
+
 template <class T>
 struct MatmulTile {
   // The register tile: one sliver of A times one of B.
@@ -59,7 +70,9 @@ struct MatmulTile {
 
   // The same for `count` blocks that begin so many steps apart. Of blocks in place whose rows of C are contiguous.
   // Goes through all blocks with each register tile: either they are one tile each, or all of them are in the cache.
-  void (*multiply_batch)(const MatmulBlock<T>& first, const MatmulSteps& steps, std::ptrdiff_t count) noexcept;
+  // Meanwhile it fetches what the caller will need next.
+  void (*multiply_batch)(const MatmulBlock<T>& first, const MatmulSteps& steps, std::ptrdiff_t count,
+                         const MatmulFetch<T>& next) noexcept;
 };
 
 // The tile for the instruction set in use.
