@@ -460,9 +460,10 @@ Case make_batch_case(const BatchSize& batch, const char* type) {
 template <class T>
 void add_batches(std::vector<Case>& cases, const char* type) {
   for (const BatchSize& batch : batch_sizes) cases.push_back(make_batch_case<T>(batch, type));
-  constexpr BatchSize base = {{16, 16, 16}, 1000};
-  cases.push_back(weak(make_batch_case<T>(base, type), "products ∝ p", [=](int threads) {
-    return make_batch_case<T>({base.size, base.count * threads}, type);
+  const BatchSize base = {{16, 16, 16}, 1000};
+  cases.push_back(weak(make_batch_case<T>(base, type), "products ∝ p", [base, type](int threads) {
+    const BatchSize grown = {base.size, base.count * threads};
+    return make_batch_case<T>(grown, type);
   }));
 }
 
