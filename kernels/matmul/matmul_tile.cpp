@@ -40,9 +40,25 @@ constexpr TileShape shape = HWY_TARGET == HWY_AVX3 ? TileShape{12, 2}  // 32 reg
 constexpr ptrdiff_t tile_rows = shape.rows;
 constexpr ptrdiff_t tile_vectors = shape.vectors;
 
-// Rows of a narrower tile, of A in place: a single vector needs more rows for as many chains.
+// Of factors in place there are tiles of up to four vectors and so many rows: what the registers hold. Few rows take
+// more vectors, and a single vector more rows, for as many chains.
+constexpr ptrdiff_t most_vectors = 4;
 constexpr ptrdiff_t most_rows(ptrdiff_t vectors) {
-  return vectors == 1 ? 12 : vectors == tile_vectors ? tile_rows : tile_rows * tile_vectors / vectors;
+  constexpr bool many_registers = HWY_TARGET == HWY_AVX3 || HWY_ARCH_ARM_A64;
+  constexpr std::array<ptrdiff_t, most_vectors> rows = many_registers
+                                                           ? std::array<ptrdiff_t, most_vectors>{12, 12, 8, 6}
+                                                           : std::array<ptrdiff_t, most_vectors>{12, 6, 4, 2};
+  return rows[static_cast<std::size_t>(vectors - 1)];
+}
+
+// How many vectors wide tiles of so many rows are, the rows shared out evenly among as few tiles as can be.
+constexpr ptrdiff_t vectors_for(ptrdiff_t height) {
+  const ptrdiff_t most = most_rows(tile_vectors);
+  const ptrdiff_t parts = (height + most - 1) / most;
+  const ptrdiff_t rows = (height + parts - 1) / parts;
+  ptrdiff_t vectors = most_vectors;
+  while (rows > most_rows(vectors)) --vectors;
+  return vectors;
 }
 
 template <class T>
@@ -291,15 +307,18 @@ struct Columns {
   }
   static constexpr std::array<MultiplyColumn<T>, most> near = make<Fetch::nothing>(std::make_index_sequence<most>());
   static constexpr std::array<MultiplyColumn<T>, most> far = make<Fetch::next>(std::make_index_sequence<most>());
-  static constexpr MultiplyColumn<T> packed = multiply_column<T, tile_rows, vectors, ragged, Fetch::next, true>;
+  template <bool a_packed>
+  static constexpr MultiplyColumn<T> packed = multiply_column<T, tile_rows, vectors, ragged, Fetch::next, a_packed>;
 
   static MultiplyColumn<T> find(ptrdiff_t rows, const MatmulBlock<T>& block) {
-    if (block.a_packed && rows == tile_rows) return packed;
+    if constexpr (vectors <= tile_vectors) {
+      if (block.a_packed && rows == tile_rows) return packed<true>;
+    }
     return (block.near ? near : far)[static_cast<std::size_t>(rows - 1)];
   }
 };
 
-template <class T, ptrdiff_t vectors = tile_vectors>
+template <class T, ptrdiff_t vectors = most_vectors>
 MultiplyColumn<T> find_column(ptrdiff_t rows, ptrdiff_t cols, const MatmulBlock<T>& block) {
   if constexpr (vectors > 1) {
     if (cols <= (vectors - 1) * lanes<T>) return find_column<T, vectors - 1>(rows, cols, block);
@@ -313,24 +332,25 @@ MultiplyColumn<T> find_column(ptrdiff_t rows, ptrdiff_t cols, const MatmulBlock<
 // Tiles of one column whose elements of C aren't whole vectors in memory: by way of a tile that is.
 template <class T>
 void multiply_scattered(Column<T> column, ptrdiff_t rows, ptrdiff_t col_stride, MultiplyColumn<T> multiply) {
-  alignas(64) T edge[most_rows(1) * tile_cols<T>] = {};
+  constexpr ptrdiff_t stride = most_vectors * lanes<T>;
+  alignas(64) T edge[most_rows(1) * stride] = {};
   Column<T> one = column;
   one.tiles = 1;
   one.c = edge;
-  one.c_stride = tile_cols<T>;
+  one.c_stride = stride;
   for (ptrdiff_t tile = 0; tile < column.tiles; ++tile) {
     T* const c = column.c + tile * column.c_step;
     if (column.beta != 0) {
       for (ptrdiff_t r = 0; r < rows; ++r) {
         for (ptrdiff_t s = 0; s < column.cols; ++s) {
-          edge[r * tile_cols<T> + s] = c[r * column.c_stride + s * col_stride];
+          edge[r * stride + s] = c[r * column.c_stride + s * col_stride];
         }
       }
     }
     multiply(one);
     for (ptrdiff_t r = 0; r < rows; ++r) {
       for (ptrdiff_t s = 0; s < column.cols; ++s) {
-        c[r * column.c_stride + s * col_stride] = edge[r * tile_cols<T> + s];
+        c[r * column.c_stride + s * col_stride] = edge[r * stride + s];
       }
     }
     one.a += column.a_step;
@@ -355,8 +375,9 @@ RowTiles next_tiles(ptrdiff_t left, ptrdiff_t most, bool packed) {
 template <class T>
 void multiply(const MatmulBlock<T>& block) noexcept {
   // B's sliver stays in the first-level cache while all of A's pass by
-  for (ptrdiff_t j = 0; j < block.width; j += tile_cols<T>) {
-    const ptrdiff_t cols = HWY_MIN(block.width - j, tile_cols<T>);
+  const ptrdiff_t wide = block.a_packed || block.b_packed ? tile_cols<T> : vectors_for(block.height) * lanes<T>;
+  for (ptrdiff_t j = 0; j < block.width; j += wide) {
+    const ptrdiff_t cols = HWY_MIN(block.width - j, wide);
     const T* b = block.b + (block.b_packed ? j * block.depth : j);
     Column<T> column = {.a = block.a,
                         .a_step = 0,
@@ -371,7 +392,7 @@ void multiply(const MatmulBlock<T>& block) noexcept {
                         .c_stride = block.c_row_stride,
                         .cols = cols,
                         .tiles = 0,
-                        .ahead = b + (block.b_packed ? tile_cols<T> * block.depth : tile_cols<T>),
+                        .ahead = b + (block.b_packed ? tile_cols<T> * block.depth : wide),
                         .ahead_stride = block.b_packed ? tile_cols<T> : block.b_depth_stride};
     const ptrdiff_t most = block.a_packed ? tile_rows : most_rows((cols + lanes<T> - 1) / lanes<T>);
     const ptrdiff_t a_row = block.a_packed ? block.depth : block.a_stride;
