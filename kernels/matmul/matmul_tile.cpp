@@ -47,7 +47,7 @@ constexpr ptrdiff_t most_rows(ptrdiff_t vectors) {
   constexpr bool many_registers = HWY_TARGET == HWY_AVX3 || HWY_ARCH_ARM_A64;
   constexpr std::array<ptrdiff_t, most_vectors> rows = many_registers
                                                            ? std::array<ptrdiff_t, most_vectors>{12, 12, 8, 6}
-                                                           : std::array<ptrdiff_t, most_vectors>{12, 6, 4, 2};
+                                                           : std::array<ptrdiff_t, most_vectors>{12, 6, 3, 2};
   return rows[static_cast<std::size_t>(vectors - 1)];
 }
 
@@ -221,9 +221,7 @@ struct Column {
   ptrdiff_t c_stride;
   ptrdiff_t cols;  // not more than the tile has
   ptrdiff_t tiles;
-  // What the first tile fetches meanwhile: a row of B a step.
-  const T* ahead;
-  ptrdiff_t ahead_stride;
+  const T* ahead;  // the next columns of B, nullptr where there are none
 };
 
 template <class T>
@@ -232,30 +230,21 @@ using MultiplyColumn = void (*)(const Column<T>& column);
 // What a tile fetches into the cache while it multiplies: nothing where all of it is near already.
 enum class Fetch { nothing, next };
 
-template <class T, ptrdiff_t rows, ptrdiff_t vectors, bool ragged, Fetch fetch>
+template <class T, ptrdiff_t rows, ptrdiff_t vectors, bool ragged>
 struct Steps {
   using Mask = hn::Mask<hn::ScalableTag<T>>;
   RowPointers<T, rows> a;
   const T* b;
-  const T* ahead;
   Accumulators<T, rows, vectors, ragged> sum;
 
-  static HWY_INLINE void prefetch(const T* p) {
-    if constexpr (fetch == Fetch::next) {
-      for (ptrdiff_t line = 0; line < vectors * lanes<T>; line += cache_line<T>) hwy::Prefetch(p + line);
-    }
-  }
-
-  // `count` steps of k, with a row of C fetched in each, if it is given.
-  template <class... C>
-  HWY_INLINE void run(ptrdiff_t count, const Column<T>& column, ptrdiff_t stride, ptrdiff_t depth_stride,
-                      ptrdiff_t ahead_stride, Mask mask, C... c) {
+  // `count` steps of k, with something fetched ahead in each.
+  template <class... Ahead>
+  HWY_INLINE void run(ptrdiff_t count, const Column<T>& column, ptrdiff_t stride, ptrdiff_t depth_stride, Mask mask,
+                      Ahead&... ahead) {
     const ptrdiff_t b_stride = column.b_depth_stride;
     // Not unrolled: as fast so, and 4 steps at once make GCC spill accumulators
     for (; count > 0; --count) {
-      prefetch(ahead);
-      ahead += ahead_stride;
-      ((prefetch(c), c += column.c_stride), ...);
+      (ahead.next(), ...);
       Vectors<T, vectors, ragged> columns;
       columns.load(b, mask);
       sum.multiply_add(a, stride, columns);
@@ -265,6 +254,20 @@ struct Steps {
   }
 };
 
+// Fetches `lines` cache lines a step, each step a stride further.
+template <class T, ptrdiff_t lines>
+struct Ahead {
+  const T* p;
+  ptrdiff_t stride;
+  HWY_INLINE void next() {
+    for (ptrdiff_t line = 0; line < lines; ++line) hwy::Prefetch(p + line * cache_line<T>);
+    p += stride;
+  }
+};
+
+template <class T, ptrdiff_t vectors>
+constexpr ptrdiff_t lines_of = (vectors * lanes<T> + cache_line<T> - 1) / cache_line<T>;
+
 // A packed has its strides known, which saves instructions.
 template <class T, ptrdiff_t rows, ptrdiff_t vectors, bool ragged, Fetch fetch, bool a_packed>
 void multiply_column(const Column<T>& column) {
@@ -272,12 +275,10 @@ void multiply_column(const Column<T>& column) {
   const auto mask = hn::FirstN(D(), static_cast<std::size_t>(column.cols - (vectors - 1) * lanes<T>));
   const ptrdiff_t stride = a_packed ? 1 : column.a_stride;
   const ptrdiff_t depth_stride = a_packed ? tile_rows : column.a_depth_stride;
-  const ptrdiff_t late = fetch == Fetch::next ? HWY_MIN(column.depth, fetch_late) : 0;
-  ptrdiff_t ahead_stride = column.ahead_stride;
-  Steps<T, rows, vectors, ragged, fetch> steps;
-  steps.ahead = column.ahead;
   for (ptrdiff_t tile = 0; tile < column.tiles; ++tile) {
     T* const c = column.c + tile * column.c_step;
+    const T* const next_a = column.a + (tile + 1) * column.a_step;
+    Steps<T, rows, vectors, ragged> steps;
     steps.a.set(column.a + tile * column.a_step, stride);
     steps.b = column.b;
     if (column.beta == 0) {
@@ -286,14 +287,35 @@ void multiply_column(const Column<T>& column) {
       steps.sum.load(c, column.c_stride, mask);
       if (column.beta != 1) steps.sum.multiply(column.beta);
     }
-    steps.run(column.depth - late, column, stride, depth_stride, ahead_stride, mask);
-    if constexpr (fetch == Fetch::next) {
-      steps.run(late, column, stride, depth_stride, ahead_stride, mask, static_cast<const T*>(c + column.c_step));
+    if constexpr (fetch == Fetch::nothing) {
+      steps.run(column.depth, column, stride, depth_stride, mask);
+    } else {
+      const ptrdiff_t late = HWY_MIN(column.depth, fetch_late);
+      const ptrdiff_t early = column.depth - late;
+      Ahead<T, lines_of<T, vectors>> next_c = {c + column.c_step, column.c_stride};
+      constexpr ptrdiff_t lines = lines_of<T, vectors>;
+      const bool spread = column.tiles >= lines;
+      if (tile == 0 && column.ahead != nullptr && !spread) {
+        Ahead<T, lines> next_b = {column.ahead, column.b_depth_stride};
+        steps.run(early, column, stride, depth_stride, mask, next_b);
+        steps.run(late, column, stride, depth_stride, mask, next_b, next_c);
+      } else if ((tile < lines && column.ahead != nullptr && spread) || a_packed || depth_stride != 1) {
+        // A line of each of B's rows in each of the first tiles; then A's next rows.
+        const bool of_b = tile < lines && column.ahead != nullptr && spread;
+        Ahead<T, 1> next = of_b ? Ahead<T, 1>{column.ahead + tile * cache_line<T>, column.b_depth_stride}
+                                : Ahead<T, 1>{next_a, depth_stride};
+        steps.run(early, column, stride, depth_stride, mask, next);
+        steps.run(late, column, stride, depth_stride, mask, next, next_c);
+      } else {
+        // A line of each of the next rows, then the next line of each.
+        for (ptrdiff_t k = 0; k < early; k += rows) {
+          Ahead<T, 1> rows_of_a = {next_a + k / rows * cache_line<T>, stride};
+          steps.run(HWY_MIN(early - k, rows), column, stride, depth_stride, mask, rows_of_a);
+        }
+        steps.run(late, column, stride, depth_stride, mask, next_c);
+      }
     }
     steps.sum.store(c, column.c_stride, mask);
-    // The next tile's rows of A.
-    steps.ahead = column.a + (tile + 2) * column.a_step;
-    ahead_stride = a_packed ? tile_rows : 0;
   }
 }
 
@@ -392,8 +414,9 @@ void multiply(const MatmulBlock<T>& block) noexcept {
                         .c_stride = block.c_row_stride,
                         .cols = cols,
                         .tiles = 0,
-                        .ahead = b + (block.b_packed ? tile_cols<T> * block.depth : wide),
-                        .ahead_stride = block.b_packed ? tile_cols<T> : block.b_depth_stride};
+                        .ahead = j + wide >= block.width ? nullptr
+                                 : block.b_packed        ? b + wide * block.depth
+                                                         : b + wide};
     const ptrdiff_t most = block.a_packed ? tile_rows : most_rows((cols + lanes<T> - 1) / lanes<T>);
     const ptrdiff_t a_row = block.a_packed ? block.depth : block.a_stride;
     for (ptrdiff_t i = 0; i < block.height;) {
