@@ -63,7 +63,7 @@ bool packs_a(const MatmulProblem& problem, const MatmulCaches& caches) {
                                             crowds(problem.m, row_bytes, second_way, caches.second)));
   }
   // Each step reads a line of its own, of which the tile uses a part.
-  return slivers > (problem.a_row_stride == 1 ? 4 : 1);
+  return slivers > (problem.a_row_stride == 1 ? 8 : 1);
 }
 
 // Packing an element of B takes about a cycle, multiplying it m / tile_rows steps of 2 cycles or less: 4 % at 64.
@@ -91,6 +91,17 @@ class Turn {
   std::atomic<bool>* busy_;
   ptrdiff_t index_ = 0;
 };
+
+// About the cycles that strides cost beyond the product itself, when C = A * B is computed as it stands: packing an
+// element of B that doesn't lie along its row, reading A across its rows, and scattering an element of C.
+template <class T>
+double strides_cost(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c) {
+  const auto size = [](const auto& matrix) {
+    return static_cast<double>(matrix.rows) * static_cast<double>(matrix.cols);
+  };
+  return (b.col_stride != 1 ? 1.5 * size(b) : 0) + (a.col_stride != 1 ? 0.75 * size(a) : 0) +
+         (c.col_stride != 1 ? 4 * size(c) : 0);
+}
 
 // Splits rows and columns so that threads have blocks to share.
 void split_for_threads(const MatmulProblem& problem, int threads, MatmulCuts& cuts) {
@@ -176,8 +187,9 @@ MatmulBlocking<T>::MatmulBlocking(MatrixView<const T> a, MatrixView<const T> b, 
       tile_(matmul_tile<T>()),
       vector_(c.rows == 1 || c.cols == 1),
       depth_(alpha == 0 ? 0 : a.cols) {
-  // Tiles want the rows of C contiguous. If its columns are instead, the transposed product is the same chains.
-  if (vector_ ? c.cols != 1 : std::abs(c.row_stride) < std::abs(c.col_stride)) {
+  // The transposed product is the same chains, and often the better one to compute: where C's columns are contiguous,
+  // or where C is small and a large factor lies well only then.
+  if (vector_ ? c.cols != 1 : strides_cost(transposed(b), transposed(a), transposed(c)) < strides_cost(a, b, c)) {
     a_ = transposed(b);
     b_ = transposed(a);
     c_ = transposed(c);

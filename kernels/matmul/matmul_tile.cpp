@@ -4,8 +4,10 @@
 
 #include <hwy/cache_control.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <numeric>
 #include <utility>
 
 #undef HWY_TARGET_INCLUDE
@@ -476,36 +478,49 @@ HWY_INLINE void pack_line(const T* x, ptrdiff_t stride, T scale, T* packed) {
 template <class T, ptrdiff_t sliver>
 void pack(const T* x, ptrdiff_t width, ptrdiff_t depth, ptrdiff_t stride, ptrdiff_t depth_stride, T scale,
           T* packed) noexcept {
+  // The widest vector of which a sliver is a whole number.
+  constexpr ptrdiff_t part = std::gcd(sliver, lanes<T>);
+  const hn::CappedTag<T, static_cast<std::size_t>(part)> d;
+  const auto factor = hn::Set(d, scale);
   for (ptrdiff_t i = 0; i < width; i += sliver, packed += sliver * depth) {
     const T* from = x + i * stride;
     const T* ahead = from + sliver * stride;
     const ptrdiff_t filled = HWY_MIN(width - i, sliver);
+    if (filled < sliver) std::fill(packed, packed + sliver * depth, T{0});
     ptrdiff_t k = 0;
     if (filled == sliver && stride == 1) {
       for (; k < depth; ++k) {
         for (ptrdiff_t r = 0; r < sliver; r += cache_line<T>) hwy::Prefetch(ahead + k * depth_stride + r);
-        for (ptrdiff_t r = 0; r < sliver; ++r) packed[k * sliver + r] = scale * from[k * depth_stride + r];
+        for (ptrdiff_t r = 0; r < sliver; r += part) {
+          StoreU(Mul(LoadU(d, from + k * depth_stride + r), factor), d, packed + k * sliver + r);
+        }
       }
     }
     if constexpr (HWY_TARGET != HWY_SCALAR) {
       // A cache line of each row at a time: rows a power of two apart push each other out of the cache
-      if (filled == sliver && depth_stride == 1) {
+      if (depth_stride == 1) {
         constexpr ptrdiff_t together = 16 / sizeof(T);
         for (; k + cache_line<T> <= depth; k += cache_line<T>) {
-          for (ptrdiff_t r = 0; r < sliver; ++r) hwy::Prefetch(ahead + r * stride + k);
+          if (i + sliver < width) {
+            for (ptrdiff_t r = 0; r < sliver; ++r) hwy::Prefetch(ahead + r * stride + k);
+          }
           ptrdiff_t r = 0;
-          for (; r + together <= sliver; r += together) {
+          for (; r + together <= filled; r += together) {
             pack_line<sliver, together>(from + r * stride + k, stride, scale, packed + k * sliver + r);
           }
-          if constexpr (sliver % together != 0) {
+          for (; r + 2 <= filled; r += 2) {
             pack_line<sliver, 2>(from + r * stride + k, stride, scale, packed + k * sliver + r);
+          }
+          if (r < filled) {
+            for (ptrdiff_t s = 0; s < cache_line<T>; ++s) {
+              packed[(k + s) * sliver + r] = scale * from[r * stride + k + s];
+            }
           }
         }
       }
     }
     for (; k < depth; ++k) {
       for (ptrdiff_t r = 0; r < filled; ++r) packed[k * sliver + r] = scale * from[r * stride + k * depth_stride];
-      for (ptrdiff_t r = filled; r < sliver; ++r) packed[k * sliver + r] = 0;
     }
   }
 }
