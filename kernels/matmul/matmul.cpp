@@ -18,13 +18,10 @@ std::string shape_of(MatrixView<T> matrix) {
   return std::to_string(matrix.rows) + " x " + std::to_string(matrix.cols);
 }
 
+// Out of line, as are the blocked products below: a product of a few elements takes less time than their stack frames.
 template <class T>
-void check(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c) {
-  const bool match = a.cols == b.rows && c.rows == a.rows && c.cols == b.cols;
-  if (match && runtime::are_plain(a, b, c) && c.col_stride == 1 && c.row_stride >= c.cols && runtime::lie_apart(c, a) &&
-      runtime::lie_apart(c, b)) {
-    return;
-  }
+[[gnu::noinline]] void check_closely(const MatrixView<const T>& a, const MatrixView<const T>& b,
+                                     const MatrixView<T>& c) {
   runtime::check_matrix("matmul", "a", a);
   runtime::check_matrix("matmul", "b", b);
   runtime::check_matrix("matmul", "c", c);
@@ -42,6 +39,16 @@ void check(const MatrixView<const T>& a, const MatrixView<const T>& b, const Mat
 }
 
 template <class T>
+void check(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c) {
+  const bool match = a.cols == b.rows && c.rows == a.rows && c.cols == b.cols;
+  if (match && runtime::are_plain(a, b, c) && c.col_stride == 1 && c.row_stride >= c.cols && runtime::lie_apart(c, a) &&
+      runtime::lie_apart(c, b)) {
+    return;
+  }
+  check_closely(a, b, c);
+}
+
+template <class T>
 runtime::Work work_of(const MatrixView<const T>& a, const MatrixView<const T>& b) {
   const auto m = static_cast<double>(a.rows);
   const auto n = static_cast<double>(b.cols);
@@ -50,15 +57,21 @@ runtime::Work work_of(const MatrixView<const T>& a, const MatrixView<const T>& b
 }
 
 template <class T>
+[[gnu::noinline]] void multiply_blocked(const MatrixView<const T>& a, const MatrixView<const T>& b,
+                                        const MatrixView<T>& c, T alpha, T beta, runtime::Choice choice) {
+  const MatmulBlocking<T> blocking(a, b, c, alpha, beta, choice);
+  runtime::run_on(choice, blocking.participants(), [&](auto model) { matmul_on(model, blocking); });
+}
+
+template <class T>
 void multiply(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c,
               const MatmulOptions& options) {
   check(a, b, c);
-  runtime::Choice choice = runtime::choose(options.backend, work_of(a, b));
+  const runtime::Choice choice = runtime::choose(options.backend, work_of(a, b));
   const auto alpha = static_cast<T>(options.alpha);
   const auto beta = static_cast<T>(options.beta);
   if (choice.threads == 1 && multiply_directly(a, b, c, alpha, beta)) return runtime::record_run(choice, 1);
-  const MatmulBlocking<T> blocking(a, b, c, alpha, beta, choice);
-  runtime::run_on(choice, blocking.participants(), [&](auto model) { matmul_on(model, blocking); });
+  multiply_blocked(a, b, c, alpha, beta, choice);
 }
 
 }  // namespace

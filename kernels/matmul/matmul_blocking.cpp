@@ -379,7 +379,18 @@ bool multiply_directly(const MatrixView<const T>& a, const MatrixView<const T>& 
   // No dimension so long that a product of two overflows.
   constexpr ptrdiff_t most_length = 1 << 20;
   const ptrdiff_t m = c.rows, n = c.cols, k = a.cols;
-  if (m < 2 || n < 2 || alpha != 1 || b.col_stride != 1 || c.col_stride != 1 || n % tile.in_place_cols != 0 ||
+  if (m == 1 || n == 1) {
+    const bool row = n != 1;
+    const MatrixView<const T>& matrix = row ? b : a;
+    const ptrdiff_t x_stride = row ? a.col_stride : b.row_stride;
+    if (alpha == 0 || (x_stride != 1 && k != 1)) return false;
+    static const MatvecTile<T>& vector_tile = matvec_tile<T>();
+    vector_tile.multiply(matrix.data, row ? matrix.col_stride : matrix.row_stride,
+                         row ? matrix.row_stride : matrix.col_stride, row ? a.data : b.data, row ? n : m, k, alpha,
+                         beta, c.data, row ? c.col_stride : c.row_stride);
+    return true;
+  }
+  if (m == 0 || n == 0 || alpha != 1 || b.col_stride != 1 || c.col_stride != 1 || n % tile.in_place_cols != 0 ||
       m > most_length || n > most_length || k > most_length || m * k + k * n + m * n > most_elements) {
     return false;
   }

@@ -188,8 +188,8 @@ class MatmulBlocking<T>::Panels {
   const MatmulBlocking* blocking_;
 };
 
-// C = A * B + beta * C by one thread, at once, if the product is small enough to need neither packing nor cuts: 4^3 to
-// about 128^3. False where it isn't, and nothing is done then.
+// C = alpha * A * B + beta * C by one thread, at once, if that takes neither packing nor cuts: products of 2^3 to about
+// 150^3 that lie well, and matrix-vector products. False where it doesn't do it, and nothing is done then.
 template <class T>
 bool multiply_directly(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c, T alpha,
                        T beta) noexcept;

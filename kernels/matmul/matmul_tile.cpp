@@ -48,13 +48,16 @@ constexpr ptrdiff_t most_vectors = 4;
 constexpr ptrdiff_t most_rows(ptrdiff_t vectors) {
   constexpr bool many_registers = HWY_TARGET == HWY_AVX3 || HWY_ARCH_ARM_A64;
   constexpr std::array<ptrdiff_t, most_vectors> rows = many_registers
-                                                           ? std::array<ptrdiff_t, most_vectors>{12, 12, 8, 6}
+                                                           ? std::array<ptrdiff_t, most_vectors>{16, 12, 8, 6}
                                                            : std::array<ptrdiff_t, most_vectors>{12, 6, 3, 2};
   return rows[static_cast<std::size_t>(vectors - 1)];
 }
 
-// How many vectors wide tiles of so many rows are, the rows shared out evenly among as few tiles as can be.
-constexpr ptrdiff_t vectors_for(ptrdiff_t height) {
+// How many vectors wide tiles in place are, for a block's rows shared out evenly among as few tiles as can be. In a
+// product of little depth it is mostly C that passes by, best a long piece of each row at a time.
+constexpr ptrdiff_t vectors_for(ptrdiff_t height, ptrdiff_t depth) {
+  constexpr ptrdiff_t shallow = 16;
+  if (depth <= shallow) return most_vectors;
   const ptrdiff_t most = most_rows(tile_vectors);
   const ptrdiff_t parts = (height + most - 1) / most;
   const ptrdiff_t rows = (height + parts - 1) / parts;
@@ -399,7 +402,8 @@ RowTiles next_tiles(ptrdiff_t left, ptrdiff_t most, bool packed) {
 template <class T>
 void multiply(const MatmulBlock<T>& block) noexcept {
   // B's sliver stays in the first-level cache while all of A's pass by
-  const ptrdiff_t wide = block.a_packed || block.b_packed ? tile_cols<T> : vectors_for(block.height) * lanes<T>;
+  const ptrdiff_t wide =
+      block.a_packed || block.b_packed ? tile_cols<T> : vectors_for(block.height, block.depth) * lanes<T>;
   for (ptrdiff_t j = 0; j < block.width; j += wide) {
     const ptrdiff_t cols = HWY_MIN(block.width - j, wide);
     const T* b = block.b + (block.b_packed ? j * block.depth : j);
