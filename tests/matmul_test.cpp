@@ -232,7 +232,8 @@ class Matmul : public testing::Test {
   }
 
   static const MatmulTile<T>& tile() { return matmul_tile<T>(); }
-  static MatmulCuts cuts(Shape shape, int threads = 1) {
+  // Of contiguous rows, or of a B that has to be packed.
+  static MatmulCuts cuts(Shape shape, bool b_in_place = true) {
     return matmul_cuts({.m = shape.m,
                         .n = shape.n,
                         .k = shape.k,
@@ -240,8 +241,9 @@ class Matmul : public testing::Test {
                         .tile_cols = tile().cols,
                         .element_bytes = sizeof(T),
                         .a_row_stride = shape.k,
-                        .b_row_stride = shape.n},
-                       matmul_caches(), threads);
+                        .b_row_stride = shape.n,
+                        .b_in_place = b_in_place},
+                       matmul_caches(), 1);
   }
 };
 
@@ -262,18 +264,50 @@ TYPED_TEST(Matmul, EveryTileEdge) {
   }
 }
 
+// Columns of B contiguous: it is packed. The sizes of panels and blocks are those of products that have many of them.
 TYPED_TEST(Matmul, EveryEdgeOfPanelsAndBlocks) {
   const ptrdiff_t rows = this->tile().rows;
   const ptrdiff_t cols = this->tile().cols;
-  const ptrdiff_t depth = this->cuts({1, 1, 1 << 20}).depth.largest();
-  const ptrdiff_t height = this->cuts({1 << 20, 1, depth}).block_rows.largest();
-  const ptrdiff_t width = this->cuts({1, 1 << 20, depth}).cols.largest();
+  const ptrdiff_t line = 64 / static_cast<ptrdiff_t>(sizeof(TypeParam));
+  const ptrdiff_t depth = this->cuts({rows, cols, 1 << 20}, false).depth.largest();
+  const ptrdiff_t height = this->cuts({1 << 20, cols, depth}, false).block_rows.largest();
+  const ptrdiff_t width = this->cuts({rows, 1 << 30, line}, false).cols.largest();
+  ASSERT_LE(depth, 512);
   for (const ptrdiff_t by : {-1, 0, 1}) {
-    this->check({rows + 1, cols + 1, depth + by}, every_backend(), 1, 1);
-    this->check({rows + 1, cols + 1, 2 * depth + by}, every_backend(), 1, 0);
-    this->check({height + by, cols + 1, depth + 1}, {Sequential{}, Threads{2}, OpenMp{3}, Tbb{2}}, 1, 2);
-    this->check({2, width + by, depth + 1}, {Sequential{}, Threads{2}}, 1, 0.5);
-    this->check({2, 2 * width + by, 3}, {Sequential{}, Threads{3}}, 1, 0.5);
+    for (const ptrdiff_t panels : {1, 2, 3}) {
+      const Shape shape = {rows + 1, cols + 1, panels * depth + by};
+      ASSERT_EQ(this->cuts(shape, false).depth.parts, panels + (by > 0));
+      this->check(shape, every_backend(), 1, by, Layout::rows, Layout::cols);
+      this->check(shape, every_backend(), 1, 2, Layout::cols, Layout::cols);
+    }
+    for (const ptrdiff_t blocks : {1, 2}) {
+      const Shape shape = {blocks * height + by, 3, depth};
+      ASSERT_EQ(this->cuts(shape, false).block_rows.parts, blocks + (by > 0));
+      this->check(shape, {Sequential{}, Threads{2}, OpenMp{3}, Tbb{2}}, 1, 2, Layout::rows, Layout::cols);
+    }
+    const Shape wide = {2, width + by, line};
+    ASSERT_EQ(this->cuts(wide, false).cols.parts, 1 + (by > 0));
+    this->check(wide, {Sequential{}, Threads{3}}, 1, 0.5, Layout::rows, Layout::cols);
+    if (this->HasFatalFailure()) return;
+  }
+}
+
+// B in place: a block goes through all of k in steps, and only the first one may know beta.
+TYPED_TEST(Matmul, EveryEdgeOfStepsInPlace) {
+  const ptrdiff_t rows = this->tile().rows;
+  const ptrdiff_t cols = this->tile().cols;
+  const ptrdiff_t depth = this->cuts({2 * rows, cols, 1 << 20}).step_depth;
+  ASSERT_LE(depth, 512);
+  for (const ptrdiff_t by : {-1, 0, 1}) {
+    for (const ptrdiff_t steps : {1, 2, 3}) {
+      const Shape shape = {2 * rows, cols, steps * depth + by};
+      ASSERT_FALSE(this->cuts(shape).pack_b);
+      ASSERT_EQ(this->cuts(shape).steps, steps + (by > 0));
+      for (const double beta : {0.0, 1.0, -0.75}) {
+        this->check(shape, every_backend(), 1, beta);
+        this->check(shape, {Sequential{}, Threads{2}}, 1, beta, Layout::sparse);
+      }
+    }
     if (this->HasFatalFailure()) return;
   }
 }
@@ -464,34 +498,6 @@ TYPED_TEST(Matmul, AWarmSmallCallAllocatesNothing) {
     const long before = tests::allocations();
     for (int i = 0; i < 100; ++i) matmul(a.input(), b.input(), c.view(), {.backend = backend});
     EXPECT_EQ(tests::allocations(), before) << tests::text(backend);
-  }
-}
-
-// The cuts cover every index once, in whole units, whatever the number of threads; and give each thread some blocks.
-TYPED_TEST(Matmul, CutsCoverEverythingOnce) {
-  for (const ptrdiff_t count : {0, 1, 5, 16, 17, 100, 1000, 4099}) {
-    for (const ptrdiff_t unit : {1, 6, 16}) {
-      for (const ptrdiff_t parts : {1, 2, 3, 7, 40}) {
-        const MatmulCut cut{count, unit, parts};
-        ptrdiff_t next = 0;
-        for (ptrdiff_t i = 0; i < parts; ++i) {
-          const MatmulCut::Range part = cut.part(i);
-          ASSERT_EQ(part.first, next);
-          ASSERT_GE(part.size, 0);
-          ASSERT_LE(part.size, cut.largest());
-          ASSERT_TRUE(part.first % unit == 0 || part.size == 0);
-          next += part.size;
-        }
-        ASSERT_EQ(next, count);
-      }
-    }
-  }
-  for (const int threads : {2, 3, 16, 64}) {
-    for (const Shape shape : {Shape{2048, 2048, 2048}, {1 << 15, 64, 64}, {64, 1 << 15, 64}}) {
-      const MatmulCuts cuts = this->cuts(shape, threads);
-      const ptrdiff_t blocks = cuts.block_rows.parts * cuts.block_cols;
-      EXPECT_GE(blocks, 4 * threads) << describe(shape);
-    }
   }
 }
 
