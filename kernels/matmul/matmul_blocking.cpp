@@ -143,9 +143,9 @@ MatmulCuts matmul_cuts(const MatmulProblem& problem, const MatmulCaches& caches,
   cuts.pack_b = packs_b(problem, std::min(k, depth), caches);
   cuts.near = !cuts.pack_a && !cuts.pack_b && (m * k + k * n + m * n) * element <= caches.second / 2;
 
-  // B in place isn't reused by a single tile of rows: C stays in the registers for all of k.
+  // B in place isn't reused by a single tile of rows: C stays in the registers for all of k, a ragged line included.
   const ptrdiff_t line = cache_line / element;
-  const MatmulCut steps = cut_into(k, cuts.pack_b || m > problem.tile_rows ? depth : k, line);
+  const MatmulCut steps = cut_into(k, cuts.pack_b || m > problem.tile_rows ? depth : ceil_div(k, line) * line, line);
   cuts.step_depth = std::max<ptrdiff_t>(steps.largest(), 1);
   cuts.depth = cuts.pack_b ? steps : MatmulCut{k, line, 1};
   cuts.steps = cuts.pack_b ? 1 : steps.parts;
