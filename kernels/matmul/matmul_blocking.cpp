@@ -89,7 +89,8 @@ class Turn {
 
 // Splits rows and columns so that threads have blocks to share.
 void split_for_threads(const MatmulProblem& problem, int threads, MatmulCuts& cuts) {
-  const double flops = flops_of(problem.m, problem.n, problem.k);
+  // Of a panel: threads wait for each other between panels.
+  const double flops = flops_of(problem.m, cuts.cols.part(0).size, cuts.depth.part(0).size);
   const auto most = static_cast<ptrdiff_t>(std::min(flops / least_block_flops, 1e9));
   const ptrdiff_t wanted = std::clamp<ptrdiff_t>(most, 1, blocks_per_thread * threads);
   const auto split = [&](ptrdiff_t parts, ptrdiff_t units) {
