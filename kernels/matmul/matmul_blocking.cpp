@@ -94,7 +94,8 @@ void split_for_threads(const MatmulProblem& problem, int threads, MatmulCuts& cu
   const auto most = static_cast<ptrdiff_t>(std::min(flops / least_block_flops, 1e9));
   const ptrdiff_t wanted = std::clamp<ptrdiff_t>(most, 1, blocks_per_thread * threads);
   const auto split = [&](ptrdiff_t parts, ptrdiff_t units) {
-    parts = std::min(ceil_div(parts, threads) * threads, units);
+    if (parts > threads) parts = ceil_div(parts, threads) * threads;
+    parts = std::min(parts, units);
     return parts > threads ? parts / threads * threads : std::max<ptrdiff_t>(parts, 1);
   };
   const ptrdiff_t row_units = ceil_div(problem.m, problem.tile_rows);
