@@ -51,7 +51,7 @@ struct MatmulCut {
 struct MatmulCaches {
   std::ptrdiff_t first = 32 << 10;
   std::ptrdiff_t second = 256 << 10;
-  std::ptrdiff_t last = 8 << 20;
+  std::ptrdiff_t last = 16 << 20;
 };
 
 // This machine's.
