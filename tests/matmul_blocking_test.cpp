@@ -230,27 +230,36 @@ MatmulProblem plain() {
 }
 
 TEST(MatmulCuts, PackAWhereItsLinesAreReadOften) {
-  const auto packs = [](ptrdiff_t slivers, ptrdiff_t row_stride, ptrdiff_t col_stride, bool one_more = false) {
+  const auto packs = [](ptrdiff_t slivers, ptrdiff_t row_stride, ptrdiff_t col_stride, bool one_more = false,
+                        ptrdiff_t m = 20, const MatmulCaches& caches = zen) {
     MatmulProblem problem = plain();
+    problem.m = m;
     problem.n = slivers * problem.tile_cols + one_more;
     problem.a_row_stride = row_stride;
     problem.a_col_stride = col_stride;
-    return matmul_cuts(problem, zen, 1).pack_a;
+    return matmul_cuts(problem, caches, 1).pack_a;
   };
-  // Along k: more than 64 slivers; or more than one, where rows lie a multiple of 2048 bytes apart.
+  // Along k: more than 64 slivers.
   EXPECT_FALSE(packs(64, 100, 1));
   EXPECT_TRUE(packs(64, 100, 1, true));
   EXPECT_FALSE(packs(64, -100, 1));
-  EXPECT_FALSE(packs(1, 512, 1));
-  EXPECT_TRUE(packs(1, 512, 1, true));
-  EXPECT_TRUE(packs(2, -1024, 1));
-  EXPECT_FALSE(packs(2, 511, 1));
-  EXPECT_FALSE(packs(2, 256, 1));
-  EXPECT_FALSE(packs(2, 513, 1));
-  // Along m: more than 4. Neither: more than one.
-  EXPECT_FALSE(packs(4, 1, 100));
-  EXPECT_TRUE(packs(4, 1, 100, true));
-  EXPECT_FALSE(packs(4, 1, 512));
+  // Or more than one, where a tile's 12 rows share too few sets of the first level: 4 KiB apart in 32 KiB, not in 48.
+  const MatmulCaches small = {32 * kib, 1 * mib, 32 * mib};
+  EXPECT_FALSE(packs(1, 1024, 1, false, 20, small));
+  EXPECT_TRUE(packs(1, 1024, 1, true, 20, small));
+  EXPECT_TRUE(packs(2, -3 * 1024, 1, false, 20, small));
+  EXPECT_FALSE(packs(2, 512, 1, false, 20, small));
+  EXPECT_FALSE(packs(2, 1023, 1, false, 20, small));
+  EXPECT_FALSE(packs(2, 1024, 1));
+  // Or all rows share too few of the second: 64 of them, 16 KiB apart, in 1 MiB.
+  EXPECT_FALSE(packs(2, 4096, 1, false, 64));
+  EXPECT_TRUE(packs(2, 4096, 1, false, 65));
+  EXPECT_FALSE(packs(1, 4096, 1, false, 65));
+  EXPECT_FALSE(packs(2, 4095, 1, false, 65));
+  // Along m: more than 8. Neither: more than one.
+  EXPECT_FALSE(packs(8, 1, 100));
+  EXPECT_TRUE(packs(8, 1, 100, true));
+  EXPECT_FALSE(packs(8, 1, 4096));
   EXPECT_FALSE(packs(1, -1, 100));
   EXPECT_TRUE(packs(1, -1, 100, true));
   EXPECT_FALSE(packs(1, 2, 300));
@@ -468,7 +477,7 @@ TYPED_TEST(MatmulBlockingOf, WorkspaceIsLargeEnough) {
                             {13, 33, 70, false, false, true, 2, true},
                             {13, 33, 70, false, false, false, 2, true},
                             {many, 33, 9, true, true, true, 1, true},
-                            {29, 130, 1100, false, true, true, 1, true},
+                            {29, 300, 1100, false, true, true, 1, true},
                             {300, 7, 1100, true, true, true, 3, true},
                             {300, 70, 600, false, false, true, 3, true},
                             {2, 7, 20'000, true, true, true, 3, true}}) {

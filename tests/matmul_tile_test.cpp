@@ -172,21 +172,22 @@ class MatmulTileOf : public testing::Test {};
 using Elements = testing::Types<float, double>;
 TYPED_TEST_SUITE(MatmulTileOf, Elements, );
 
-// Depths of less and more than the steps in which the next tile of C is fetched.
+// Depths of less and more than the steps in which the next tile of C is fetched, and a few rows more for the next rows
+// of A. Few rows take tiles twice as wide.
 TYPED_TEST(MatmulTileOf, EveryHeightAndWidth) {
   Blocks<TypeParam> blocks;
-  const ptrdiff_t most_width = 2 * blocks.tile.cols + 1;
-  for (const ptrdiff_t depth : {0, 1, 3, 67}) {
-    const Products<TypeParam> products(most_width, depth);
+  const ptrdiff_t cols = blocks.tile.cols;
+  for (const ptrdiff_t depth : {0, 1, 3, 101}) {
+    const Products<TypeParam> products(4 * cols + 1, depth);
     for (ptrdiff_t height = 1; height <= most_height; ++height) {
-      for (ptrdiff_t width = 1; width <= most_width; ++width) {
+      for (ptrdiff_t width = 1; width <= (height <= most_rows / 2 ? 4 : 2) * cols + 1; ++width) {
         for (const Factor a : {Factor::along_rows, Factor::along_cols, Factor::packed}) {
           for (std::size_t beta = 0; beta < std::size(betas); ++beta) {
-            for (const bool near : {false, true}) {
-              ASSERT_NO_FATAL_FAILURE(blocks.check(products, height, width, a, Factor::packed, beta, near));
-              if (width % blocks.tile.in_place_cols != 0) continue;
-              ASSERT_NO_FATAL_FAILURE(blocks.check(products, height, width, a, Factor::along_rows, beta, near));
-            }
+            const bool near = one_of({0, 1}) == 0;
+            ASSERT_NO_FATAL_FAILURE(blocks.check(products, height, width, a, Factor::packed, beta, near));
+            if (width % blocks.tile.in_place_cols != 0) continue;
+            ASSERT_NO_FATAL_FAILURE(blocks.check(products, height, width, a, Factor::along_rows, beta, near));
+            ASSERT_NO_FATAL_FAILURE(blocks.check(products, height, width, a, Factor::along_rows, beta, !near));
           }
         }
       }
