@@ -105,11 +105,13 @@ double strides_cost(const MatrixView<const T>& a, const MatrixView<const T>& b, 
 
 // Splits rows and columns so that threads have blocks to share.
 void split_for_threads(const MatmulProblem& problem, int threads, MatmulCuts& cuts) {
-  const double flops = flops_of(problem.m, problem.n, problem.k);
+  // Of a panel: threads wait for each other between panels.
+  const double flops = flops_of(problem.m, cuts.cols.part(0).size, cuts.depth.part(0).size);
   const auto most = static_cast<ptrdiff_t>(std::min(flops / least_block_flops, 1e9));
   const ptrdiff_t wanted = std::clamp<ptrdiff_t>(most, 1, blocks_per_thread * threads);
   const auto split = [&](ptrdiff_t parts, ptrdiff_t units) {
-    parts = std::min(ceil_div(parts, threads) * threads, units);
+    if (parts > threads) parts = ceil_div(parts, threads) * threads;
+    parts = std::min(parts, units);
     return parts > threads ? parts / threads * threads : std::max<ptrdiff_t>(parts, 1);
   };
   const ptrdiff_t row_units = ceil_div(problem.m, problem.tile_rows);
@@ -159,9 +161,12 @@ MatmulCuts matmul_cuts(const MatmulProblem& problem, const MatmulCaches& caches,
   cuts.pack_b = packs_b(problem, std::min(k, depth), caches);
   cuts.near = !cuts.pack_a && !cuts.pack_b && (m * k + k * n + m * n) * element <= caches.second / 2;
 
-  // B in place isn't reused by a single tile of rows: C stays in the registers for all of k.
+  // B in place isn't reused by a single tile of rows: C stays in the registers for all of k, a ragged line included, or
+  // for what A's block holds.
   const ptrdiff_t line = cache_line / element;
-  const MatmulCut steps = cut_into(k, cuts.pack_b || m > problem.tile_rows ? depth : k, line);
+  const ptrdiff_t a_block_bytes = caches.second / 2;
+  const ptrdiff_t single_depth = cuts.pack_a ? a_block_bytes / (problem.tile_rows * element) : ceil_div(k, line) * line;
+  const MatmulCut steps = cut_into(k, cuts.pack_b || m > problem.tile_rows ? depth : single_depth, line);
   cuts.step_depth = std::max<ptrdiff_t>(steps.largest(), 1);
   cuts.depth = cuts.pack_b ? steps : MatmulCut{k, line, 1};
   cuts.steps = cuts.pack_b ? 1 : steps.parts;
@@ -171,7 +176,7 @@ MatmulCuts matmul_cuts(const MatmulProblem& problem, const MatmulCaches& caches,
   const ptrdiff_t column_bytes = cuts.step_depth * element;
   cuts.col_unit = std::lcm(problem.tile_cols, line);
   cuts.cols = cuts.pack_b ? cut_into(n, caches.last / 4 / column_bytes, cuts.col_unit) : MatmulCut{n, cuts.col_unit, 1};
-  cuts.block_rows = cut_into(m, caches.second / 2 / column_bytes, problem.tile_rows);
+  cuts.block_rows = cut_into(m, a_block_bytes / column_bytes, problem.tile_rows);
   if (threads > 1) split_for_threads(problem, threads, cuts);
   return cuts;
 }
