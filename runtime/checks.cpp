@@ -2,7 +2,9 @@
 #include "runtime/checks.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <utility>
 
@@ -177,16 +179,19 @@ bool empty(const Lattice& lattice) { return lattice.rows <= 0 || lattice.cols <=
 
 std::string size_text(std::ptrdiff_t a, std::ptrdiff_t b) { return std::to_string(a) + " x " + std::to_string(b); }
 
-// Whether the bytes from the lowest to the highest element, and the address of each, fit. Strides in elements.
-bool extent_fits(const void* data, std::ptrdiff_t element, std::ptrdiff_t rows, std::ptrdiff_t cols,
-                 std::ptrdiff_t row_stride, std::ptrdiff_t col_stride) {
-  std::ptrdiff_t row_reach, col_reach, extent;
-  if (__builtin_mul_overflow(row_stride, element, &row_reach)) return false;
-  if (__builtin_mul_overflow(col_stride, element, &col_reach)) return false;
-  if (__builtin_mul_overflow(rows - 1, row_reach, &row_reach)) return false;
-  if (__builtin_mul_overflow(cols - 1, col_reach, &col_reach)) return false;
-  std::ptrdiff_t lowest = 0, end = element;
-  for (const std::ptrdiff_t reach : {row_reach, col_reach}) {
+// So many elements, or rows of them, or matrices, at this distance in elements.
+struct Dimension {
+  std::ptrdiff_t count;
+  std::ptrdiff_t stride;
+};
+
+// Whether the bytes from the lowest to the highest element, and the address of each, fit.
+bool extent_fits(const void* data, std::ptrdiff_t element, std::initializer_list<Dimension> dimensions) {
+  std::ptrdiff_t lowest = 0, end = element, extent;
+  for (const auto [count, stride] : dimensions) {
+    std::ptrdiff_t reach;
+    if (__builtin_mul_overflow(stride, element, &reach)) return false;
+    if (__builtin_mul_overflow(count - 1, reach, &reach)) return false;
     std::ptrdiff_t& side = reach < 0 ? lowest : end;
     if (__builtin_add_overflow(side, reach, &side)) return false;
   }
@@ -204,6 +209,60 @@ Span extent_of(const Lattice& lattice) {
           first + std::max<Wide>(row_reach, 0) + std::max<Wide>(col_reach, 0) + lattice.element};
 }
 
+bool empty(const LatticeBatch& batch) { return batch.count <= 0 || empty(batch.first); }
+
+Span extent_of(const LatticeBatch& batch) {
+  const Span first = extent_of(batch.first);
+  const Wide reach = Wide{batch.count - 1} * batch.step;
+  return {first.low + std::min<Wide>(reach, 0), first.high + std::max<Wide>(reach, 0)};
+}
+
+// A distance in bytes, longer than 0, at which something repeats so many times.
+struct Repeat {
+  Wide count = 1, step = 0;
+};
+
+// The bytes of a batch: an element of so many bytes, repeated. What repeats without a gap, or continues what repeats at
+// a shorter distance, has become one with it. The first two distances ascend; where there are three, the last repeats
+// the least. Unused ones repeat once.
+struct Repeated {
+  Wide first, element;
+  std::array<Repeat, 3> repeats;
+
+  explicit Repeated(const LatticeBatch& batch)
+      : first(static_cast<Wide>(reinterpret_cast<std::uintptr_t>(batch.first.first))), element(batch.first.element) {
+    std::array<Repeat, 3> all = {Repeat{batch.first.rows, batch.first.row_step},
+                                 Repeat{batch.first.cols, batch.first.col_step}, Repeat{batch.count, batch.step}};
+    for (Repeat& repeat : all) {
+      if (repeat.step < 0) first += (repeat.count - 1) * repeat.step;
+      repeat.step = magnitude(repeat.step);
+    }
+    std::ranges::sort(all, std::ranges::less(), &Repeat::step);
+    std::size_t used = 0;
+    for (const Repeat& repeat : all) {
+      if (repeat.count == 1 || repeat.step == 0) continue;
+      if (used == 0 && repeat.step <= element) {
+        element += (repeat.count - 1) * repeat.step;
+      } else if (used > 0 && repeat.step % repeats[used - 1].step == 0 &&
+                 repeat.step <= repeats[used - 1].count * repeats[used - 1].step) {
+        repeats[used - 1].count += (repeat.count - 1) * (repeat.step / repeats[used - 1].step);
+      } else {
+        repeats[used++] = repeat;
+      }
+    }
+    if (used == 3) {
+      const auto least = std::ranges::min_element(repeats, std::ranges::less(), &Repeat::count);
+      std::rotate(least, least + 1, repeats.end());
+    }
+  }
+
+  // What the first two distances reach, at place i of the third.
+  Normal part(Wide i) const {
+    const auto& [near, far, along] = repeats;
+    return {first + i * along.step, far.count, near.count, far.step, near.step, element};
+  }
+};
+
 }  // namespace
 
 bool overlap(const Lattice& a, const Lattice& b) {
@@ -212,6 +271,24 @@ bool overlap(const Lattice& a, const Lattice& b) {
   const Span extent_b = extent_of(b);
   if (extent_a.high <= extent_b.low || extent_b.high <= extent_a.low) return false;
   return overlap(normalise(a), normalise(b));
+}
+
+bool overlap(const LatticeBatch& a, const LatticeBatch& b) {
+  if (empty(a) || empty(b)) return false;
+  const Span extent_a = extent_of(a);
+  const Span extent_b = extent_of(b);
+  if (extent_a.high <= extent_b.low || extent_b.high <= extent_a.low) return false;
+  const Repeated repeated_a(a), repeated_b(b);
+  for (Wide i = 0; i < repeated_a.repeats[2].count; ++i) {
+    const Normal part_a = repeated_a.part(i);
+    if (part_a.end() <= extent_b.low || extent_b.high <= part_a.first) continue;
+    for (Wide j = 0; j < repeated_b.repeats[2].count; ++j) {
+      const Normal part_b = repeated_b.part(j);
+      if (part_a.end() <= part_b.first || part_b.end() <= part_a.first) continue;
+      if (overlap(part_a, part_b)) return true;
+    }
+  }
+  return false;
 }
 
 bool overlaps_itself(const Lattice& a) {
@@ -226,15 +303,69 @@ bool overlaps_itself(const Lattice& a) {
   return reaches(r, {1, Wide{a.rows} - 1}, c, {1 - Wide{a.cols}, Wide{a.cols} - 1}, {1 - element, element - 1});
 }
 
+bool overlaps_itself(const LatticeBatch& a) {
+  if (empty(a)) return false;
+  const Wide element = a.first.element;
+  std::array<Repeat, 3> all = {Repeat{a.first.rows, a.first.row_step}, Repeat{a.first.cols, a.first.col_step},
+                               Repeat{a.count, a.step}};
+  for (Repeat& repeat : all) {
+    repeat.step = repeat.count == 1 ? 0 : magnitude(repeat.step);
+    if (repeat.count > 1 && repeat.step < element) return true;
+  }
+  std::ranges::sort(all, std::ranges::less(), &Repeat::step);
+  Wide reach = element;
+  const bool nested = std::ranges::all_of(all, [&reach](const Repeat& repeat) {
+    const bool beyond = repeat.count == 1 || repeat.step >= reach;
+    reach += (repeat.count - 1) * repeat.step;
+    return beyond;
+  });
+  if (nested) return false;
+  // Two elements i places apart along one dimension, i >= 0 without loss of generality, and any number along the
+  // others.
+  std::ranges::sort(all, std::ranges::less(), &Repeat::count);
+  const auto& [along, x, y] = all;
+  const auto narrow = [](Wide value) { return static_cast<std::ptrdiff_t>(value); };
+  const Lattice plane = {.first = a.first.first,
+                         .rows = narrow(x.count),
+                         .cols = narrow(y.count),
+                         .row_step = narrow(x.step),
+                         .col_step = narrow(y.step),
+                         .element = a.first.element};
+  if (overlaps_itself(plane)) return true;
+  for (Wide i = 1; i < along.count; ++i) {
+    const Wide offset = i * along.step;
+    if (reaches(x.step, {1 - x.count, x.count - 1}, y.step, {1 - y.count, y.count - 1},
+                {1 - element - offset, element - 1 - offset})) {
+      return true;
+    }
+  }
+  return false;
+}
+
 void check_matrix(std::string_view function, std::string_view name, const void* data, std::size_t element,
                   std::ptrdiff_t rows, std::ptrdiff_t cols, std::ptrdiff_t row_stride, std::ptrdiff_t col_stride) {
   if (rows < 0 || cols < 0) reject(function, name, "is " + size_text(rows, cols) + ", expected sizes of at least 0");
   if (rows == 0 || cols == 0) return;
   if (data == nullptr) reject(function, name, "is " + size_text(rows, cols) + " with null data, expected data");
-  if (!extent_fits(data, static_cast<std::ptrdiff_t>(element), rows, cols, row_stride, col_stride)) {
+  if (!extent_fits(data, static_cast<std::ptrdiff_t>(element), {{rows, row_stride}, {cols, col_stride}})) {
     reject(function, name,
            "is " + size_text(rows, cols) + " with strides " + std::to_string(row_stride) + " and " +
                std::to_string(col_stride) + ", expected an extent that fits in memory");
+  }
+}
+
+void check_batch(std::string_view function, std::string_view name, const void* data, std::size_t element,
+                 std::ptrdiff_t rows, std::ptrdiff_t cols, std::ptrdiff_t row_stride, std::ptrdiff_t col_stride,
+                 std::ptrdiff_t count, std::ptrdiff_t step) {
+  if (count < 0) reject(function, name, "has " + std::to_string(count) + " matrices, expected at least 0");
+  if (count == 0 && rows >= 0 && cols >= 0) return;
+  check_matrix(function, name, data, element, rows, cols, row_stride, col_stride);
+  if (rows == 0 || cols == 0) return;
+  if (!extent_fits(data, static_cast<std::ptrdiff_t>(element),
+                   {{rows, row_stride}, {cols, col_stride}, {count, step}})) {
+    reject(function, name,
+           "has " + std::to_string(count) + " matrices of " + size_text(rows, cols) + " at a step of " +
+               std::to_string(step) + ", expected an extent that fits in memory");
   }
 }
 
@@ -247,7 +378,7 @@ void check_image(std::string_view function, std::string_view name, const void* d
   if (data == nullptr) reject(function, name, "is " + size() + " and null data, expected data");
   std::ptrdiff_t row;
   if (__builtin_mul_overflow(width, channels, &row) ||
-      !extent_fits(data, static_cast<std::ptrdiff_t>(element), height, row, row_stride, 1)) {
+      !extent_fits(data, static_cast<std::ptrdiff_t>(element), {{height, row_stride}, {row, 1}})) {
     reject(function, name,
            "is " + size() + " and a row stride of " + std::to_string(row_stride) +
                ", expected an extent that fits in memory");
@@ -266,6 +397,15 @@ void check_span(std::string_view function, std::string_view name, const void* da
   }
 }
 
+namespace {
+
+[[noreturn]] void reject_overlap(std::string_view function, std::string_view output_name, std::string_view input_name) {
+  reject(function, output_name,
+         "is written to and shares elements with " + std::string(input_name) + ", expected them to be apart");
+}
+
+}  // namespace
+
 void check_output(std::string_view function, std::string_view name, const Lattice& output) {
   if (overlaps_itself(output)) {
     reject(function, name,
@@ -273,12 +413,21 @@ void check_output(std::string_view function, std::string_view name, const Lattic
   }
 }
 
+void check_output(std::string_view function, std::string_view name, const LatticeBatch& output) {
+  if (overlaps_itself(output)) {
+    reject(function, name,
+           "is written to and has the same element twice, expected strides and a step that keep its elements apart");
+  }
+}
+
 void check_apart(std::string_view function, std::string_view output_name, const Lattice& output,
                  std::string_view input_name, const Lattice& input) {
-  if (overlap(output, input)) {
-    reject(function, output_name,
-           "is written to and shares elements with " + std::string(input_name) + ", expected them to be apart");
-  }
+  if (overlap(output, input)) reject_overlap(function, output_name, input_name);
+}
+
+void check_apart(std::string_view function, std::string_view output_name, const LatticeBatch& output,
+                 std::string_view input_name, const LatticeBatch& input) {
+  if (overlap(output, input)) reject_overlap(function, output_name, input_name);
 }
 
 }  // namespace speedwell::runtime

@@ -29,16 +29,38 @@ bool overlap(const Lattice& a, const Lattice& b);
 // Whether two different elements of `a` share a byte, as with a stride of zero. Exact, in constant time.
 bool overlaps_itself(const Lattice& a);
 
+// Where the elements of `count` equal lattices lie that begin `step` bytes apart.
+struct LatticeBatch {
+  Lattice first;
+  std::ptrdiff_t count = 0;
+  std::ptrdiff_t step = 0;
+};
+
+// The same of batches, which may be interleaved in any way. Exact. Constant time if their extents are apart, or if each
+// can be described by two distances (rows without gaps, or matrices that continue each other's rows or columns); else
+// along the shortest dimension of both.
+bool overlap(const LatticeBatch& a, const LatticeBatch& b);
+
+// Whether two different elements of `a` share a byte. Constant time if one of its distances is beyond all that repeats
+// at the shorter ones, as nearly always; else along its shortest dimension.
+bool overlaps_itself(const LatticeBatch& a);
+
 // Strides in elements. Null data with a non-empty size, negative sizes, and extents that overflow.
 void check_matrix(std::string_view function, std::string_view name, const void* data, std::size_t element,
                   std::ptrdiff_t rows, std::ptrdiff_t cols, std::ptrdiff_t row_stride, std::ptrdiff_t col_stride);
+void check_batch(std::string_view function, std::string_view name, const void* data, std::size_t element,
+                 std::ptrdiff_t rows, std::ptrdiff_t cols, std::ptrdiff_t row_stride, std::ptrdiff_t col_stride,
+                 std::ptrdiff_t count, std::ptrdiff_t step);
 void check_image(std::string_view function, std::string_view name, const void* data, std::size_t element,
                  std::ptrdiff_t width, std::ptrdiff_t height, std::ptrdiff_t channels, std::ptrdiff_t row_stride);
 void check_span(std::string_view function, std::string_view name, const void* data, std::size_t element,
                 std::size_t count);
 void check_output(std::string_view function, std::string_view name, const Lattice& output);
+void check_output(std::string_view function, std::string_view name, const LatticeBatch& output);
 void check_apart(std::string_view function, std::string_view output_name, const Lattice& output,
                  std::string_view input_name, const Lattice& input);
+void check_apart(std::string_view function, std::string_view output_name, const LatticeBatch& output,
+                 std::string_view input_name, const LatticeBatch& input);
 
 // The lattice of a view that passed check_matrix or check_image. A row of an image is one long element of it.
 template <class T>
@@ -46,6 +68,13 @@ Lattice lattice(MatrixView<T> view) {
   constexpr std::ptrdiff_t size = sizeof(T);
   if (view.rows == 0 || view.cols == 0) return {};  // its strides weren't checked
   return {view.data, view.rows, view.cols, view.row_stride * size, view.col_stride * size, size};
+}
+
+template <class T>
+LatticeBatch lattice(MatrixBatchView<T> batch) {
+  const Lattice first = lattice(batch.first);
+  if (first.rows == 0 || batch.count == 0) return {};
+  return {first, batch.count, batch.step * std::ptrdiff_t{sizeof(T)}};
 }
 
 template <class T>
@@ -86,6 +115,14 @@ bool lie_apart(const MatrixView<T>& x, const MatrixView<U>& y) {
 template <class T>
 void check_matrix(std::string_view function, std::string_view name, MatrixView<T> view) {
   check_matrix(function, name, view.data, sizeof(T), view.rows, view.cols, view.row_stride, view.col_stride);
+}
+
+// The same of every matrix; no negative count.
+template <class T>
+void check_batch(std::string_view function, std::string_view name, MatrixBatchView<T> batch) {
+  const MatrixView<T>& view = batch.first;
+  check_batch(function, name, view.data, sizeof(T), view.rows, view.cols, view.row_stride, view.col_stride, batch.count,
+              batch.step);
 }
 
 template <class T>

@@ -25,6 +25,7 @@ using speedwell::runtime::check_matrix;
 using speedwell::runtime::check_output;
 using speedwell::runtime::Lattice;
 using speedwell::runtime::lattice;
+using speedwell::runtime::LatticeBatch;
 using speedwell::runtime::overlap;
 using speedwell::runtime::overlaps_itself;
 using testing::AllOf;
@@ -45,7 +46,16 @@ std::map<std::intptr_t, int> bytes_of(const Lattice& lattice) {
   return bytes;
 }
 
-bool overlap_by_enumeration(const Lattice& a, const Lattice& b) {
+std::map<std::intptr_t, int> bytes_of(const LatticeBatch& batch) {
+  std::map<std::intptr_t, int> bytes;
+  for (std::ptrdiff_t i = 0; i < batch.count; ++i) {
+    for (const auto& [byte, times] : bytes_of(batch.first)) bytes[byte + i * batch.step] += times;
+  }
+  return bytes;
+}
+
+template <class Bytes>
+bool overlap_by_enumeration(const Bytes& a, const Bytes& b) {
   const auto bytes = bytes_of(a);
   for (const auto& [byte, times] : bytes_of(b)) {
     if (bytes.contains(byte)) return true;
@@ -53,7 +63,8 @@ bool overlap_by_enumeration(const Lattice& a, const Lattice& b) {
   return false;
 }
 
-bool overlaps_itself_by_enumeration(const Lattice& a) {
+template <class Bytes>
+bool overlaps_itself_by_enumeration(const Bytes& a) {
   for (const auto& [byte, times] : bytes_of(a)) {
     if (times > 1) return true;
   }
@@ -64,6 +75,10 @@ std::string describe(const Lattice& a) {
   return "at " + std::to_string(reinterpret_cast<std::intptr_t>(a.first)) + ": " + std::to_string(a.rows) + " x " +
          std::to_string(a.cols) + ", steps " + std::to_string(a.row_step) + ", " + std::to_string(a.col_step) +
          ", element " + std::to_string(a.element);
+}
+
+std::string describe(const LatticeBatch& a) {
+  return std::to_string(a.count) + " of a step of " + std::to_string(a.step) + " " + describe(a.first);
 }
 
 class RandomLattices {
@@ -79,6 +94,38 @@ class RandomLattices {
             between(-reach, reach),
             between(-reach, reach),
             element};
+  }
+
+  // Of elements of four bytes, as matrices have them: often without gaps, or interleaved.
+  LatticeBatch next_batch() {
+    LatticeBatch batch = {next(4, 40), between(0, 6), between(-160, 160)};
+    Lattice& first = batch.first;
+    std::ptrdiff_t step = between(0, 3) == 0 ? 8 : 4;
+    switch (between(0, 4)) {
+      case 0:  // no order at all
+        break;
+      case 1:
+        first.col_step = step;
+        first.row_step = first.cols * step + between(-1, 1) * 4;
+        batch.step = first.rows * first.row_step + between(-1, 1) * 4;
+        break;
+      case 2:
+        batch.step = step;
+        first.col_step = batch.count * step + between(-1, 1) * 4;
+        first.row_step = first.cols * first.col_step + between(-1, 1) * 4;
+        break;
+      case 3:
+        first.row_step = -step;
+        batch.step = first.rows * step + between(0, 1) * 4;
+        first.col_step = batch.count * batch.step + between(-1, 1) * 4;
+        break;
+      case 4:
+        first.col_step = step;
+        batch.step = -(first.cols * step + between(0, 1) * 4);
+        first.row_step = -batch.count * batch.step + between(-1, 1) * 4;
+        break;
+    }
+    return batch;
   }
   int between(int low, int high) { return std::uniform_int_distribution<int>(low, high)(random_); }
 
@@ -116,6 +163,43 @@ TEST(Overlap, WithItselfAgreesWithEnumeration) {
   int overlapping = 0, apart = 0;
   for (int trial = 0; trial < 60000; ++trial) {
     const Lattice a = random.next(random.between(1, 8), random.between(1, 60));
+    const bool expected = overlaps_itself_by_enumeration(a);
+    ASSERT_EQ(overlaps_itself(a), expected) << describe(a);
+    (expected ? overlapping : apart) += 1;
+  }
+  EXPECT_GT(overlapping, 5000);
+  EXPECT_GT(apart, 5000);
+}
+
+TEST(Overlap, OfBatchesAgreesWithEnumeration) {
+  const unsigned seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  RandomLattices random(seed);
+  int overlapping = 0, apart = 0;
+  for (int trial = 0; trial < 20000; ++trial) {
+    const LatticeBatch a = random.next_batch();
+    LatticeBatch b = random.next_batch();
+    if (trial % 2 == 0) {  // the same strides, a few elements further
+      b = a;
+      b.first.first = static_cast<const char*>(a.first.first) + random.between(-80, 80) * 4;
+      b.first.rows = random.between(1, 7);
+    }
+    const bool expected = overlap_by_enumeration(a, b);
+    ASSERT_EQ(overlap(a, b), expected) << describe(a) << "\n" << describe(b);
+    ASSERT_EQ(overlap(b, a), expected) << describe(a) << "\n" << describe(b);
+    (expected ? overlapping : apart) += 1;
+  }
+  EXPECT_GT(overlapping, 2000);
+  EXPECT_GT(apart, 2000);
+}
+
+TEST(Overlap, OfABatchWithItselfAgreesWithEnumeration) {
+  const unsigned seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  RandomLattices random(seed);
+  int overlapping = 0, apart = 0;
+  for (int trial = 0; trial < 40000; ++trial) {
+    const LatticeBatch a = random.next_batch();
     const bool expected = overlaps_itself_by_enumeration(a);
     ASSERT_EQ(overlaps_itself(a), expected) << describe(a);
     (expected ? overlapping : apart) += 1;

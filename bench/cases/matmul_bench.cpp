@@ -134,6 +134,98 @@ std::string wrong(const std::string& what, double got, double expected, double t
          std::to_string(tolerance);
 }
 
+std::vector<double> signs(std::uint64_t seed, std::ptrdiff_t count) {
+  Random random(seed);
+  std::vector<double> x(static_cast<std::size_t>(count));
+  for (double& value : x) value = (random() & 1) != 0 ? 1 : -1;
+  return x;
+}
+
+// Eight sums side by side, since one would wait for each addition.
+template <class T>
+double dot(const T* row, std::ptrdiff_t length, const std::vector<double>& x) {
+  std::array<double, 8> sums = {};
+  std::ptrdiff_t j = 0;
+  for (; j + 8 <= length; j += 8) {
+    for (std::ptrdiff_t s = 0; s < 8; ++s) {
+      sums[static_cast<std::size_t>(s)] += static_cast<double>(row[j + s]) * x[static_cast<std::size_t>(j + s)];
+    }
+  }
+  double sum = 0;
+  for (; j < length; ++j) sum += static_cast<double>(row[j]) * x[static_cast<std::size_t>(j)];
+  for (const double part : sums) sum += part;
+  return sum;
+}
+
+// Along what lies together in memory.
+template <class T>
+std::vector<double> times(MatrixView<const T> matrix, const std::vector<double>& x) {
+  std::vector<double> product(static_cast<std::size_t>(matrix.rows));
+  if (matrix.col_stride == 1) {
+    for (std::ptrdiff_t i = 0; i < matrix.rows; ++i) {
+      product[static_cast<std::size_t>(i)] = dot(&matrix(i, 0), matrix.cols, x);
+    }
+    return product;
+  }
+  for (std::ptrdiff_t j = 0; j < matrix.cols; ++j) {
+    const double factor = x[static_cast<std::size_t>(j)];
+    for (std::ptrdiff_t i = 0; i < matrix.rows; ++i) {
+      product[static_cast<std::size_t>(i)] += static_cast<double>(matrix(i, j)) * factor;
+    }
+  }
+  return product;
+}
+
+// Freivalds: C x = A (B x) for vectors x of random signs finds any wrong element but for cancellation, in O(n^2).
+// Then some elements by the plain loop, so that nothing rests on C x alone.
+//
+// Tolerances. With elements uniform in (-1, 1) a partial sum of i products has standard deviation sqrt(i) / 3, and
+// rounding it errs by eps sqrt(i) / 3 / sqrt(12), eps = the distance from 1 to the next number; over a chain of k
+// that makes 0.07 eps k, and over n of them, as in C x, 0.07 eps k sqrt(n). We allow 14 times that, which is 14
+// standard deviations. The oracle's own sums are doubles and err likewise: 0.07 eps (n sqrt(k) + k sqrt(n)) of
+// theirs. A missing or doubled term of one element is about 0.3, above this up to n = k = 12,000 in float.
+template <class T>
+std::string verify_product(MatrixView<const T> a, MatrixView<const T> b, MatrixView<const T> c) {
+  const double eps = std::numeric_limits<T>::epsilon();
+  constexpr double oracle_eps = std::numeric_limits<double>::epsilon();
+  const auto k = static_cast<double>(a.cols), n = static_cast<double>(c.cols);
+  const double of_row = eps * k * std::sqrt(n) + oracle_eps * (n * std::sqrt(k) + k * std::sqrt(n));
+  const double of_element = (eps + oracle_eps) * k;
+
+  for (std::uint64_t seed = 1; seed <= 2; ++seed) {
+    const std::vector<double> x = signs(seed, c.cols);
+    const std::vector<double> bx = times(b, x);
+    const std::vector<double> expected = times(a, bx);
+    const std::vector<double> got = times(c, x);
+    for (std::ptrdiff_t i = 0; i < c.rows; ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      if (!(std::abs(got[at] - expected[at]) <= of_row)) {
+        return wrong("the signed sum of row " + std::to_string(i), got[at], expected[at], of_row);
+      }
+    }
+  }
+
+  Random random(3);
+  for (int sample = 0; sample < 64; ++sample) {
+    // The four corners first: edges of tiles meet there.
+    const auto pick = [&](int bit, std::ptrdiff_t size) -> std::ptrdiff_t {
+      if (sample < 4) return (sample & bit) != 0 ? size - 1 : 0;
+      return static_cast<std::ptrdiff_t>(random() % static_cast<std::uint64_t>(size));
+    };
+    const std::ptrdiff_t i = pick(1, c.rows), j = pick(2, c.cols);
+    double expected = 0;
+    for (std::ptrdiff_t p = 0; p < a.cols; ++p) {
+      expected += static_cast<double>(a(i, p)) * static_cast<double>(b(p, j));
+    }
+    const double got = c(i, j);
+    if (!(std::abs(got - expected) <= of_element)) {
+      return wrong("the element at row " + std::to_string(i) + ", column " + std::to_string(j), got, expected,
+                   of_element);
+    }
+  }
+  return {};
+}
+
 struct Size {
   std::ptrdiff_t m, n, k;
 };
@@ -179,99 +271,66 @@ class Product final : public MatmulWorkload<T> {
 
   std::size_t bytes() const override { return a_.bytes() + b_.bytes() + c_.bytes(); }
 
-  // Freivalds: C x = A (B x) for vectors x of random signs finds any wrong element but for cancellation, in O(n^2).
-  // Then some elements by the plain loop, so that nothing rests on C x alone.
-  //
-  // Tolerances. With elements uniform in (-1, 1) a partial sum of i products has standard deviation sqrt(i) / 3, and
-  // rounding it errs by eps sqrt(i) / 3 / sqrt(12), eps = the distance from 1 to the next number; over a chain of k
-  // that makes 0.07 eps k, and over n of them, as in C x, 0.07 eps k sqrt(n). We allow 14 times that, which is 14
-  // standard deviations. The oracle's own sums are doubles and err likewise: 0.07 eps (n sqrt(k) + k sqrt(n)) of
-  // theirs. A missing or doubled term of one element is about 0.3, above this up to n = k = 12,000 in float.
   std::string verify() const override {
-    const double eps = std::numeric_limits<T>::epsilon();
-    constexpr double oracle_eps = std::numeric_limits<double>::epsilon();
-    const auto k = static_cast<double>(k_), n = static_cast<double>(n_);
-    const double of_row = eps * k * std::sqrt(n) + oracle_eps * (n * std::sqrt(k) + k * std::sqrt(n));
-    const double of_element = (eps + oracle_eps) * k;
-    const MatrixView<const T> a = a_.view(), b = b_.view(), c = c_.view();
-
-    for (std::uint64_t seed = 1; seed <= 2; ++seed) {
-      const std::vector<double> x = signs(seed);
-      const std::vector<double> bx = times(b, x);
-      const std::vector<double> expected = times(a, bx);
-      const std::vector<double> got = times(c, x);
-      for (std::ptrdiff_t i = 0; i < m_; ++i) {
-        const auto at = static_cast<std::size_t>(i);
-        if (!(std::abs(got[at] - expected[at]) <= of_row)) {
-          return wrong("the signed sum of row " + std::to_string(i), got[at], expected[at], of_row);
-        }
-      }
-    }
-
-    Random random(3);
-    for (int sample = 0; sample < 64; ++sample) {
-      // The four corners first: edges of tiles meet there.
-      const auto pick = [&](int bit, std::ptrdiff_t size) -> std::ptrdiff_t {
-        if (sample < 4) return (sample & bit) != 0 ? size - 1 : 0;
-        return static_cast<std::ptrdiff_t>(random() % static_cast<std::uint64_t>(size));
-      };
-      const std::ptrdiff_t i = pick(1, m_), j = pick(2, n_);
-      double expected = 0;
-      for (std::ptrdiff_t p = 0; p < k_; ++p) {
-        expected += static_cast<double>(a(i, p)) * static_cast<double>(b(p, j));
-      }
-      const double got = c(i, j);
-      if (!(std::abs(got - expected) <= of_element)) {
-        return wrong("the element at row " + std::to_string(i) + ", column " + std::to_string(j), got, expected,
-                     of_element);
-      }
-    }
+    if (const std::string wrong = verify_product(a_.view(), b_.view(), c_.view()); !wrong.empty()) return wrong;
     if (!c_.surrounded_by(surroundings<T>)) return "elements around C were written, expected only C's own";
     return {};
   }
 
  private:
-  std::vector<double> signs(std::uint64_t seed) const {
-    Random random(seed);
-    std::vector<double> x(static_cast<std::size_t>(n_));
-    for (double& value : x) value = (random() & 1) != 0 ? 1 : -1;
-    return x;
-  }
-
-  // Along what lies together in memory.
-  static std::vector<double> times(MatrixView<const T> matrix, const std::vector<double>& x) {
-    std::vector<double> product(static_cast<std::size_t>(matrix.rows));
-    if (matrix.col_stride == 1) {
-      for (std::ptrdiff_t i = 0; i < matrix.rows; ++i) {
-        product[static_cast<std::size_t>(i)] = dot(&matrix(i, 0), matrix.cols, x);
-      }
-      return product;
-    }
-    for (std::ptrdiff_t j = 0; j < matrix.cols; ++j) {
-      const double factor = x[static_cast<std::size_t>(j)];
-      for (std::ptrdiff_t i = 0; i < matrix.rows; ++i) {
-        product[static_cast<std::size_t>(i)] += static_cast<double>(matrix(i, j)) * factor;
-      }
-    }
-    return product;
-  }
-
-  // Eight sums side by side, since one would wait for each addition.
-  static double dot(const T* row, std::ptrdiff_t length, const std::vector<double>& x) {
-    std::array<double, 8> sums = {};
-    std::ptrdiff_t j = 0;
-    for (; j + 8 <= length; j += 8) {
-      for (std::ptrdiff_t s = 0; s < 8; ++s) {
-        sums[static_cast<std::size_t>(s)] += static_cast<double>(row[j + s]) * x[static_cast<std::size_t>(j + s)];
-      }
-    }
-    double sum = 0;
-    for (; j < length; ++j) sum += static_cast<double>(row[j]) * x[static_cast<std::size_t>(j)];
-    for (const double part : sums) sum += part;
-    return sum;
-  }
-
   std::ptrdiff_t m_, n_, k_;
+  Matrix<T> a_, b_, c_;
+};
+
+// Products of one shape, one behind the other in memory.
+template <class T>
+class BatchProduct final : public MatmulBatchWorkload<T> {
+ public:
+  BatchProduct(const Size& size, std::ptrdiff_t count, int threads)
+      : size_(size),
+        count_(count),
+        a_(rows_of(count * size.m, size.k, Layout::contiguous), false),
+        b_(rows_of(count * size.k, size.n, Layout::contiguous), false),
+        c_(rows_of(count * size.m, size.n, Layout::contiguous), false) {
+    a_.fill(1'000'000, poison<T>, threads);
+    b_.fill(2'000'000, poison<T>, threads);
+    c_.fill_with(poison<T>, surroundings<T>, threads);
+  }
+
+  MatrixBatchView<const T> a() const override { return {{a_.view().data, size_.m, size_.k}, count_}; }
+  MatrixBatchView<const T> b() const override { return {{b_.view().data, size_.k, size_.n}, count_}; }
+  MatrixBatchView<T> c() override { return {{c_.view().data, size_.m, size_.n}, count_}; }
+
+  void run(const Backend& backend) override { matmul_batch(a(), b(), c(), {.backend = backend}); }
+
+  std::function<void()> call(const Backend& backend) override {
+    return [a = a(), b = b(), c = c(), options = MatmulOptions{.backend = backend}] { matmul_batch(a, b, c, options); };
+  }
+
+  int threads_used() const override { return last_run().threads; }
+
+  void spoil(std::size_t first, std::size_t step) override {
+    const auto all = static_cast<std::size_t>(count_ * size_.m * size_.n);
+    for (std::size_t i = first; i < all; i += step) c_.view().data[i] = poison<T>;
+  }
+
+  std::uint64_t output_hash() const override { return c_.hash(); }
+
+  std::size_t bytes() const override { return a_.bytes() + b_.bytes() + c_.bytes(); }
+
+  std::string verify() const override {
+    const MatrixBatchView<const T> c({c_.view().data, size_.m, size_.n}, count_);
+    for (std::ptrdiff_t i = 0; i < count_; ++i) {
+      if (const std::string wrong = verify_product(a()[i], b()[i], c[i]); !wrong.empty()) {
+        return "product " + std::to_string(i) + ": " + wrong;
+      }
+    }
+    return {};
+  }
+
+ private:
+  Size size_;
+  std::ptrdiff_t count_;
   Matrix<T> a_, b_, c_;
 };
 
@@ -301,6 +360,20 @@ constexpr std::array sizes = {
     ListedSize{{64, 64, 4096}},
     ListedSize{{1, 2048, 2048}},
     ListedSize{{2048, 1, 2048}},
+};
+
+struct BatchSize {
+  Size size;
+  std::ptrdiff_t count;
+};
+
+// Of the small matrices that batches are made of; what a few megabytes hold, so that they come from beyond the
+// second-level cache.
+constexpr std::array batch_sizes = {
+    BatchSize{{4, 4, 4}, 10000},
+    BatchSize{{8, 8, 8}, 10000},
+    BatchSize{{16, 16, 16}, 1000},
+    BatchSize{{32, 32, 32}, 1000},
 };
 
 // Of each layout that isn't the usual one.
@@ -371,6 +444,29 @@ Case make_case(const Size& size, const char* type, const NamedLayout& named = la
 }
 
 template <class T>
+Case make_batch_case(const BatchSize& batch, const char* type) {
+  Case made = make_case<T>(batch.size, type);
+  const auto count = static_cast<double>(batch.count);
+  made.kernel = "matmul_batch";
+  made.size += "x" + std::to_string(batch.count);
+  made.flops *= count;
+  made.bytes *= count;
+  made.written_bytes *= count;
+  made.make = [batch](int threads) { return std::make_unique<BatchProduct<T>>(batch.size, batch.count, threads); };
+  made.of_size = {};
+  return made;
+}
+
+template <class T>
+void add_batches(std::vector<Case>& cases, const char* type) {
+  for (const BatchSize& batch : batch_sizes) cases.push_back(make_batch_case<T>(batch, type));
+  constexpr BatchSize base = {{16, 16, 16}, 1000};
+  cases.push_back(weak(make_batch_case<T>(base, type), "products ∝ p", [=](int threads) {
+    return make_batch_case<T>({base.size, base.count * threads}, type);
+  }));
+}
+
+template <class T>
 void add(std::vector<Case>& cases, const char* type) {
   for (const ListedSize& listed : sizes) {
     cases.push_back(make_case<T>(listed.size, type));
@@ -396,6 +492,8 @@ std::vector<Case> matmul_cases() {
   std::vector<Case> cases;
   add<float>(cases, "f32");
   add<double>(cases, "f64");
+  add_batches<float>(cases, "f32");
+  add_batches<double>(cases, "f64");
   return cases;
 }
 

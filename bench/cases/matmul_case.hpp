@@ -22,6 +22,15 @@ class MatmulWorkload : public Workload {
   virtual MatrixView<T> c() = 0;
 };
 
+// Many products of one shape, each of contiguous matrices, which peers without a call for a batch compute in a loop.
+template <class T>
+class MatmulBatchWorkload : public Workload {
+ public:
+  virtual MatrixBatchView<const T> a() const = 0;
+  virtual MatrixBatchView<const T> b() const = 0;
+  virtual MatrixBatchView<T> c() = 0;
+};
+
 // A view as libraries of matrices in row-major order are told of it.
 template <class T>
 struct Stored {

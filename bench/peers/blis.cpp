@@ -21,11 +21,13 @@ class BlisPeer final : public Peer {
   std::string version() const override { return bli_info_get_version_str(); }
   std::string isa() const override { return bli_arch_string(bli_arch_query_id()); }
   std::string wait_policy() const override { return "OpenMP's default: spins some milliseconds, then sleeps"; }
-  bool offers(const Case& which) const override { return which.kernel == "matmul"; }
+  bool offers(const Case& which) const override { return which.kernel == "matmul" || which.kernel == "matmul_batch"; }
 
   std::function<void()> call(Workload& workload) override {
     if (auto* f32 = dynamic_cast<MatmulWorkload<float>*>(&workload)) return product(*f32, bli_sgemm, bli_sgemv);
     if (auto* f64 = dynamic_cast<MatmulWorkload<double>*>(&workload)) return product(*f64, bli_dgemm, bli_dgemv);
+    if (auto* f32 = dynamic_cast<MatmulBatchWorkload<float>*>(&workload)) return products(*f32, bli_sgemm);
+    if (auto* f64 = dynamic_cast<MatmulBatchWorkload<double>*>(&workload)) return products(*f64, bli_dgemm);
     return {};
   }
 
@@ -41,6 +43,18 @@ class BlisPeer final : public Peer {
       T one = 1, zero = 0;
       gemm(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, c.rows, c.cols, a.cols, &one, const_cast<T*>(a.data), a.row_stride,
            a.col_stride, const_cast<T*>(b.data), b.row_stride, b.col_stride, &zero, c.data, c.row_stride, c.col_stride);
+    };
+  }
+
+  template <class T, class Gemm>
+  static std::function<void()> products(MatmulBatchWorkload<T>& workload, Gemm gemm) {
+    return [gemm, a = workload.a(), b = workload.b(), c = workload.c()] {
+      const std::ptrdiff_t m = c.first.rows, n = c.first.cols, k = a.first.cols;
+      T one = 1, zero = 0;
+      for (std::ptrdiff_t i = 0; i < c.count; ++i) {
+        gemm(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, m, n, k, &one, const_cast<T*>(a[i].data), k, 1,
+             const_cast<T*>(b[i].data), n, 1, &zero, c[i].data, n, 1);
+      }
     };
   }
 

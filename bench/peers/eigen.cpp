@@ -39,6 +39,17 @@ std::function<void()> product(MatmulWorkload<T>& workload) {
   return b ? product_of<T, rows, columns>(workload) : product_of<T, rows, rows>(workload);
 }
 
+template <class T>
+std::function<void()> products(MatmulBatchWorkload<T>& workload) {
+  return [a = workload.a(), b = workload.b(), c = workload.c()] {
+    for (std::ptrdiff_t i = 0; i < c.count; ++i) {
+      const MatrixView<T> view = c[i];
+      Map<T, Eigen::RowMajor> product(view.data, view.rows, view.cols, Eigen::OuterStride<>(view.row_stride));
+      product.noalias() = map_of<T, Eigen::RowMajor>(a[i]) * map_of<T, Eigen::RowMajor>(b[i]);
+    }
+  };
+}
+
 class EigenPeer final : public Peer {
  public:
   explicit EigenPeer(int threads) : Peer(threads) {
@@ -52,11 +63,13 @@ class EigenPeer final : public Peer {
   }
   std::string isa() const override { return Eigen::SimdInstructionSetsInUse(); }
   std::string wait_policy() const override { return "OpenMP's; threads ended between samples"; }
-  bool offers(const Case& which) const override { return which.kernel == "matmul"; }
+  bool offers(const Case& which) const override { return which.kernel == "matmul" || which.kernel == "matmul_batch"; }
 
   std::function<void()> call(Workload& workload) override {
     if (auto* f32 = dynamic_cast<MatmulWorkload<float>*>(&workload)) return product(*f32);
     if (auto* f64 = dynamic_cast<MatmulWorkload<double>*>(&workload)) return product(*f64);
+    if (auto* f32 = dynamic_cast<MatmulBatchWorkload<float>*>(&workload)) return products(*f32);
+    if (auto* f64 = dynamic_cast<MatmulBatchWorkload<double>*>(&workload)) return products(*f64);
     return {};
   }
 

@@ -41,18 +41,33 @@ class OneDnnPeer final : public Peer {
     return "its number " + std::to_string(static_cast<int>(effective));
   }
   std::string wait_policy() const override { return "OpenMP's default: spins some milliseconds, then sleeps"; }
-  bool offers(const Case& which) const override { return which.kernel == "matmul" && which.precision == "f32"; }
+  bool offers(const Case& which) const override {
+    return (which.kernel == "matmul" || which.kernel == "matmul_batch") && which.precision == "f32";
+  }
 
   std::function<void()> call(Workload& workload) override {
-    auto* const f32 = dynamic_cast<MatmulWorkload<float>*>(&workload);
-    if (f32 == nullptr) return {};
-    return [a = stored(f32->a()), b = stored(f32->b()), c = stored(f32->c()), m = f32->c().rows, n = f32->c().cols,
-            k = f32->a().cols] {
-      const auto letter = [](bool transposed) { return transposed ? 'T' : 'N'; };
-      const dnnl_status_t status = dnnl_sgemm(letter(a.transposed), letter(b.transposed), m, n, k, 1, a.data, a.leading,
-                                              b.data, b.leading, 0, c.data, c.leading);
-      if (status != dnnl_success) throw std::runtime_error("dnnl_sgemm: " + std::string(dnnl_status2str(status)));
-    };
+    if (auto* const one = dynamic_cast<MatmulWorkload<float>*>(&workload)) {
+      return [a = stored(one->a()), b = stored(one->b()), c = stored(one->c()), m = one->c().rows, n = one->c().cols,
+              k = one->a().cols] {
+        const auto letter = [](bool transposed) { return transposed ? 'T' : 'N'; };
+        check(dnnl_sgemm(letter(a.transposed), letter(b.transposed), m, n, k, 1, a.data, a.leading, b.data, b.leading,
+                         0, c.data, c.leading));
+      };
+    }
+    if (auto* const many = dynamic_cast<MatmulBatchWorkload<float>*>(&workload)) {
+      return [a = many->a(), b = many->b(), c = many->c()] {
+        const std::ptrdiff_t m = c.first.rows, n = c.first.cols, k = a.first.cols;
+        for (std::ptrdiff_t i = 0; i < c.count; ++i) {
+          check(dnnl_sgemm('N', 'N', m, n, k, 1, a[i].data, k, b[i].data, n, 0, c[i].data, n));
+        }
+      };
+    }
+    return {};
+  }
+
+ private:
+  static void check(dnnl_status_t status) {
+    if (status != dnnl_success) throw std::runtime_error("dnnl_sgemm: " + std::string(dnnl_status2str(status)));
   }
 };
 

@@ -23,11 +23,15 @@ class OpenBlasPeer final : public Peer {
   }
   std::string isa() const override { return openblas_get_corename(); }
   std::string wait_policy() const override { return "spins 2^20 ticks, then sleeps"; }
-  bool offers(const Case& which) const override { return which.kernel == "matmul" || which.kernel == "dot"; }
+  bool offers(const Case& which) const override {
+    return which.kernel == "matmul" || which.kernel == "matmul_batch" || which.kernel == "dot";
+  }
 
   std::function<void()> call(Workload& workload) override {
     if (auto* f32 = dynamic_cast<MatmulWorkload<float>*>(&workload)) return product(*f32, cblas_sgemm, cblas_sgemv);
     if (auto* f64 = dynamic_cast<MatmulWorkload<double>*>(&workload)) return product(*f64, cblas_dgemm, cblas_dgemv);
+    if (auto* f32 = dynamic_cast<MatmulBatchWorkload<float>*>(&workload)) return products(*f32, cblas_sgemm);
+    if (auto* f64 = dynamic_cast<MatmulBatchWorkload<double>*>(&workload)) return products(*f64, cblas_dgemm);
     if (auto* f32 = dynamic_cast<DotWorkload<float>*>(&workload)) return dot_product(*f32, cblas_sdot);
     if (auto* f64 = dynamic_cast<DotWorkload<double>*>(&workload)) return dot_product(*f64, cblas_ddot);
     return {};
@@ -46,6 +50,17 @@ class OpenBlasPeer final : public Peer {
       gemm(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans, b.transposed ? CblasTrans : CblasNoTrans, m, n, k,
            T{1}, a.data, static_cast<blasint>(a.leading), b.data, static_cast<blasint>(b.leading), T{0}, c.data,
            static_cast<blasint>(c.leading));
+    };
+  }
+
+  template <class T, class Gemm>
+  static std::function<void()> products(MatmulBatchWorkload<T>& workload, Gemm gemm) {
+    return [gemm, a = workload.a(), b = workload.b(), c = workload.c()] {
+      const auto m = static_cast<blasint>(c.first.rows), n = static_cast<blasint>(c.first.cols),
+                 k = static_cast<blasint>(a.first.cols);
+      for (std::ptrdiff_t i = 0; i < c.count; ++i) {
+        gemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, k, T{1}, a[i].data, k, b[i].data, n, T{0}, c[i].data, n);
+      }
     };
   }
 

@@ -5,6 +5,7 @@
 
 #include <speedwell/error.hpp>
 
+#include "kernels/matmul/matmul_batch.hpp"
 #include "kernels/matmul/matmul_blocking.hpp"
 #include "runtime/checks.hpp"
 #include "runtime/dispatch.hpp"
@@ -20,19 +21,25 @@ std::string shape_of(MatrixView<T> matrix) {
 
 // Out of line, as are the blocked products below: a product of a few elements takes less time than their stack frames.
 template <class T>
+[[gnu::noinline]] void check_shapes(const std::string& function, const MatrixView<const T>& a,
+                                    const MatrixView<const T>& b, const MatrixView<T>& c) {
+  if (a.cols != b.rows) {
+    throw InvalidArgument(function + ": a is " + shape_of(a) + " and b is " + shape_of(b) +
+                          ", expected as many rows in b as columns in a");
+  }
+  if (c.rows != a.rows || c.cols != b.cols) {
+    throw InvalidArgument(function + ": c is " + shape_of(c) + ", expected " + std::to_string(a.rows) + " x " +
+                          std::to_string(b.cols) + " for a of " + shape_of(a) + " and b of " + shape_of(b));
+  }
+}
+
+template <class T>
 [[gnu::noinline]] void check_closely(const MatrixView<const T>& a, const MatrixView<const T>& b,
                                      const MatrixView<T>& c) {
   runtime::check_matrix("matmul", "a", a);
   runtime::check_matrix("matmul", "b", b);
   runtime::check_matrix("matmul", "c", c);
-  if (a.cols != b.rows) {
-    throw InvalidArgument("matmul: a is " + shape_of(a) + " and b is " + shape_of(b) +
-                          ", expected as many rows in b as columns in a");
-  }
-  if (c.rows != a.rows || c.cols != b.cols) {
-    throw InvalidArgument("matmul: c is " + shape_of(c) + ", expected " + std::to_string(a.rows) + " x " +
-                          std::to_string(b.cols) + " for a of " + shape_of(a) + " and b of " + shape_of(b));
-  }
+  check_shapes("matmul", a, b, c);
   runtime::check_output("matmul", "c", c);
   runtime::check_apart("matmul", "c", c, "a", a);
   runtime::check_apart("matmul", "c", c, "b", b);
@@ -74,6 +81,48 @@ void multiply(const MatrixView<const T>& a, const MatrixView<const T>& b, const 
   multiply_blocked(a, b, c, alpha, beta, choice);
 }
 
+template <class T>
+void check(const MatrixBatchView<const T>& a, const MatrixBatchView<const T>& b, const MatrixBatchView<T>& c) {
+  const char* const function = "matmul_batch";
+  runtime::check_batch(function, "a", a);
+  runtime::check_batch(function, "b", b);
+  runtime::check_batch(function, "c", c);
+  check_shapes(function, a.first, b.first, c.first);
+  if (a.count != c.count || b.count != c.count) {
+    throw InvalidArgument(std::string(function) + ": a has " + std::to_string(a.count) + " matrices, b has " +
+                          std::to_string(b.count) + " and c has " + std::to_string(c.count) +
+                          ", expected as many in each");
+  }
+  runtime::check_output(function, "c", c);
+  runtime::check_apart(function, "c", c, "a", a);
+  runtime::check_apart(function, "c", c, "b", b);
+}
+
+// From here on a product of a batch is worth several threads: 100 us of a core's work or more, several times what they
+// cost.
+constexpr double least_shared_flops = 1e7;
+
+template <class T>
+void multiply_batch(const MatrixBatchView<const T>& a, const MatrixBatchView<const T>& b, MatrixBatchView<T> c,
+                    const MatmulOptions& options) {
+  check(a, b, c);
+  const runtime::Work each = work_of(a.first, b.first);
+  const auto count = static_cast<double>(c.count);
+  const runtime::Work all = {count * each.flops, count * each.bytes};
+  const runtime::Choice choice = runtime::choose(options.backend, all);
+  const auto alpha = static_cast<T>(options.alpha);
+  const auto beta = static_cast<T>(options.beta);
+  // Large products that don't come out even among the threads are computed by all of them, one after the other.
+  const std::ptrdiff_t left = choice.threads > 1 && each.flops >= least_shared_flops ? c.count % choice.threads : 0;
+  c.count -= left;
+  if (left == 0 || c.count > 0) {
+    runtime::Choice shared = choice;
+    const MatmulBatch<T> batch(a, b, c, alpha, beta, all, shared);
+    runtime::run_on(shared, batch.participants(), [&](auto model) { matmul_batch_on(model, batch); });
+  }
+  for (std::ptrdiff_t i = c.count; i < c.count + left; ++i) multiply_blocked<T>(a[i], b[i], c[i], alpha, beta, choice);
+}
+
 }  // namespace
 
 void matmul(MatrixView<const float> a, MatrixView<const float> b, MatrixView<float> c, const MatmulOptions& options) {
@@ -83,6 +132,16 @@ void matmul(MatrixView<const float> a, MatrixView<const float> b, MatrixView<flo
 void matmul(MatrixView<const double> a, MatrixView<const double> b, MatrixView<double> c,
             const MatmulOptions& options) {
   multiply(a, b, c, options);
+}
+
+void matmul_batch(MatrixBatchView<const float> a, MatrixBatchView<const float> b, MatrixBatchView<float> c,
+                  const MatmulOptions& options) {
+  multiply_batch(a, b, c, options);
+}
+
+void matmul_batch(MatrixBatchView<const double> a, MatrixBatchView<const double> b, MatrixBatchView<double> c,
+                  const MatmulOptions& options) {
+  multiply_batch(a, b, c, options);
 }
 
 }  // namespace speedwell

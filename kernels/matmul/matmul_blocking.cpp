@@ -76,22 +76,6 @@ bool packs_b(const MatmulProblem& problem, ptrdiff_t depth, const MatmulCaches& 
          problem.m > 64 * problem.tile_rows;
 }
 
-// Takes turns on the threads' buffers for packed A. No more blocks run at the same time than there are buffers.
-class Turn {
- public:
-  explicit Turn(std::atomic<bool>* busy) noexcept : busy_(busy) {
-    while (busy_[index_].exchange(true, std::memory_order_acquire)) ++index_;
-  }
-  ~Turn() { busy_[index_].store(false, std::memory_order_release); }
-  Turn(const Turn&) = delete;
-  Turn& operator=(const Turn&) = delete;
-  ptrdiff_t index() const noexcept { return index_; }
-
- private:
-  std::atomic<bool>* busy_;
-  ptrdiff_t index_ = 0;
-};
-
 // About the cycles that strides cost beyond the product itself, when C = A * B is computed as it stands: packing an
 // element of B that doesn't lie along its row, reading A across its rows, and scattering an element of C.
 template <class T>
@@ -199,6 +183,7 @@ MatmulBlocking<T>::MatmulBlocking(MatrixView<const T> a, MatrixView<const T> b, 
     b_ = transposed(a);
     c_ = transposed(c);
     std::swap(scale_a_, scale_b_);
+    transposed_ = true;
   }
 }
 
@@ -372,30 +357,28 @@ void multiply_block(const MatmulPanel<T>& panel, ptrdiff_t block) noexcept {
     }
   };
   if (!cuts.pack_a) return multiply(nullptr);
-  const Turn turn(of.packed_a_busy_);
+  const MatmulTurn turn(of.packed_a_busy_);
   multiply(of.packed_a_ + turn.index() * of.packed_a_size_);
 }
 
+namespace {
+
 template <class T>
-bool multiply_directly(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c, T alpha,
-                       T beta) noexcept {
+const MatmulTile<T>& known_tile() {
   static const MatmulTile<T>& tile = matmul_tile<T>();
+  return tile;
+}
+
+}  // namespace
+
+template <class T>
+bool is_direct(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c, T alpha) noexcept {
+  const MatmulTile<T>& tile = known_tile<T>();
   static const ptrdiff_t most_elements = matmul_caches().second / 2 / ptrdiff_t{sizeof(T)};
   // No dimension so long that a product of two overflows.
   constexpr ptrdiff_t most_length = 1 << 20;
   const ptrdiff_t m = c.rows, n = c.cols, k = a.cols;
-  if (m == 1 || n == 1) {
-    const bool row = n != 1;
-    const MatrixView<const T>& matrix = row ? b : a;
-    const ptrdiff_t x_stride = row ? a.col_stride : b.row_stride;
-    if (alpha == 0 || (x_stride != 1 && k != 1)) return false;
-    static const MatvecTile<T>& vector_tile = matvec_tile<T>();
-    vector_tile.multiply(matrix.data, row ? matrix.col_stride : matrix.row_stride,
-                         row ? matrix.row_stride : matrix.col_stride, row ? a.data : b.data, row ? n : m, k, alpha,
-                         beta, c.data, row ? c.col_stride : c.row_stride);
-    return true;
-  }
-  if (m == 0 || n == 0 || alpha != 1 || b.col_stride != 1 || c.col_stride != 1 || n % tile.in_place_cols != 0 ||
+  if (m < 2 || n < 2 || alpha != 1 || b.col_stride != 1 || c.col_stride != 1 || n % tile.in_place_cols != 0 ||
       m > most_length || n > most_length || k > most_length || m * k + k * n + m * n > most_elements) {
     return false;
   }
@@ -404,25 +387,66 @@ bool multiply_directly(const MatrixView<const T>& a, const MatrixView<const T>& 
   const bool a_lies_well = a.col_stride == 1 ? n <= tile.cols || a.row_stride * element % 2048 != 0
                                              : a.row_stride == 1 && n <= 4 * tile.cols;
   const bool b_lies_well = m <= 2 * tile.rows || b.row_stride * element % 8192 != 0;
-  if (!a_lies_well || !b_lies_well) return false;
-  tile.multiply({.a = a.data,
-                 .a_stride = a.row_stride,
-                 .a_depth_stride = a.col_stride,
-                 .a_packed = false,
-                 .b = b.data,
-                 .b_depth_stride = b.row_stride,
-                 .b_packed = false,
-                 .height = m,
-                 .width = n,
-                 .depth = k,
-                 .beta = beta,
-                 .c = c.data,
-                 .c_row_stride = c.row_stride,
-                 .c_col_stride = 1,
-                 .near = true});
+  return a_lies_well && b_lies_well;
+}
+
+template <class T>
+MatmulBlock<T> whole_block(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c,
+                           T beta) noexcept {
+  return {.a = a.data,
+          .a_stride = a.row_stride,
+          .a_depth_stride = a.col_stride,
+          .a_packed = false,
+          .b = b.data,
+          .b_depth_stride = b.row_stride,
+          .b_packed = false,
+          .height = c.rows,
+          .width = c.cols,
+          .depth = a.cols,
+          .beta = beta,
+          .c = c.data,
+          .c_row_stride = c.row_stride,
+          .c_col_stride = 1,
+          .near = true};
+}
+
+namespace {
+
+// A matrix-vector product as it lies, if its vector is contiguous.
+template <class T>
+bool multiply_vector_directly(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c,
+                              T alpha, T beta) {
+  static const MatvecTile<T>& tile = matvec_tile<T>();
+  const bool is_row = c.cols != 1;
+  const ptrdiff_t x_stride = is_row ? a.col_stride : b.row_stride;
+  if (alpha == 0 || (x_stride != 1 && a.cols > 1)) return false;
+  if (is_row) {
+    tile.multiply(b.data, b.col_stride, b.row_stride, a.data, c.cols, a.cols, alpha, beta, c.data, c.col_stride);
+  } else {
+    tile.multiply(a.data, a.row_stride, a.col_stride, b.data, c.rows, a.cols, alpha, beta, c.data, c.row_stride);
+  }
   return true;
 }
 
+}  // namespace
+
+template <class T>
+bool multiply_directly(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c, T alpha,
+                       T beta) noexcept {
+  if (c.rows == 1 || c.cols == 1) return multiply_vector_directly(a, b, c, alpha, beta);
+  if (!is_direct(a, b, c, alpha)) return false;
+  known_tile<T>().multiply(whole_block(a, b, c, beta));
+  return true;
+}
+
+template bool is_direct(const MatrixView<const float>&, const MatrixView<const float>&, const MatrixView<float>&,
+                        float) noexcept;
+template bool is_direct(const MatrixView<const double>&, const MatrixView<const double>&, const MatrixView<double>&,
+                        double) noexcept;
+template MatmulBlock<float> whole_block(const MatrixView<const float>&, const MatrixView<const float>&,
+                                        const MatrixView<float>&, float) noexcept;
+template MatmulBlock<double> whole_block(const MatrixView<const double>&, const MatrixView<const double>&,
+                                         const MatrixView<double>&, double) noexcept;
 template bool multiply_directly(const MatrixView<const float>&, const MatrixView<const float>&,
                                 const MatrixView<float>&, float, float) noexcept;
 template bool multiply_directly(const MatrixView<const double>&, const MatrixView<const double>&,

@@ -92,6 +92,22 @@ struct MatmulCuts {
 
 MatmulCuts matmul_cuts(const MatmulProblem& problem, const MatmulCaches& caches, int threads);
 
+// Takes turns on the threads' buffers to pack into. No more blocks run at the same time than there are buffers.
+class MatmulTurn {
+ public:
+  explicit MatmulTurn(std::atomic<bool>* busy) noexcept : busy_(busy) {
+    while (busy_[index_].exchange(true, std::memory_order_acquire)) ++index_;
+  }
+  ~MatmulTurn() { busy_[index_].store(false, std::memory_order_release); }
+  MatmulTurn(const MatmulTurn&) = delete;
+  MatmulTurn& operator=(const MatmulTurn&) = delete;
+  std::ptrdiff_t index() const noexcept { return index_; }
+
+ private:
+  std::atomic<bool>* busy_;
+  std::ptrdiff_t index_ = 0;
+};
+
 template <class T>
 class MatmulBlocking;
 
@@ -122,6 +138,13 @@ class MatmulBlocking {
   MatmulBlocking(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, T alpha, T beta, std::byte* workspace);
   static std::size_t workspace_bytes(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, T alpha);
 
+  // The same product of other matrices, with the shapes and strides of those that it was made for.
+  void move_to(const T* a, const T* b, T* c) {
+    a_.data = transposed_ ? b : a;
+    b_.data = transposed_ ? a : b;
+    c_.data = c;
+  }
+
   class Panels;
   Panels panels() const { return Panels(*this); }
   const runtime::Participants& participants() const { return participants_; }
@@ -151,6 +174,7 @@ class MatmulBlocking {
   const MatmulTile<T>& tile_;
   // C is one column, after a transposition if need be: a product of a matrix and a vector, with an order of its own.
   bool vector_;
+  bool transposed_ = false;  // a_, b_ and c_ are of the transposed product
   std::ptrdiff_t depth_;
   MatmulCuts cuts_;
   // Packed B, then a packed block of A for each thread. A call on one thread has it from that thread's own scratch.
@@ -187,6 +211,16 @@ class MatmulBlocking<T>::Panels {
  private:
   const MatmulBlocking* blocking_;
 };
+
+// Whether a product is small enough to need neither packing nor cuts: 4^3 to about 128^3. It depends on shapes, strides
+// and alpha alone.
+template <class T>
+bool is_direct(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c, T alpha) noexcept;
+
+// Such a product, for the tile.
+template <class T>
+MatmulBlock<T> whole_block(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c,
+                           T beta) noexcept;
 
 // C = alpha * A * B + beta * C by one thread, at once, if that takes neither packing nor cuts: products of 2^3 to about
 // 150^3 that lie well, and matrix-vector products. False where it doesn't do it, and nothing is done then.

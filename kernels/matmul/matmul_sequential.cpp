@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "kernels/matmul/matmul_batch.hpp"
 #include "kernels/matmul/matmul_blocking.hpp"
 
 namespace speedwell {
@@ -11,7 +12,14 @@ void matmul_on(Sequential, const MatmulBlocking<T>& blocking) {
   }
 }
 
+template <class T>
+void matmul_batch_on(Sequential, const MatmulBatch<T>& batch) {
+  for (std::ptrdiff_t i = 0; i < batch.chunks(); ++i) multiply_chunk(batch, i);
+}
+
 template void matmul_on(Sequential, const MatmulBlocking<float>&);
 template void matmul_on(Sequential, const MatmulBlocking<double>&);
+template void matmul_batch_on(Sequential, const MatmulBatch<float>&);
+template void matmul_batch_on(Sequential, const MatmulBatch<double>&);
 
 }  // namespace speedwell

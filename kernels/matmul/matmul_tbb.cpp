@@ -2,6 +2,7 @@
 #include <tbb/parallel_for.h>
 #include <tbb/partitioner.h>
 
+#include "kernels/matmul/matmul_batch.hpp"
 #include "kernels/matmul/matmul_blocking.hpp"
 #include "runtime/tbb_arena.hpp"
 
@@ -20,7 +21,18 @@ void matmul_on(Tbb backend, const MatmulBlocking<T>& blocking) {
   });
 }
 
+template <class T>
+void matmul_batch_on(Tbb backend, const MatmulBatch<T>& batch) {
+  runtime::TbbArena(backend).execute([&] {
+    tbb::parallel_for(
+        std::ptrdiff_t{0}, batch.chunks(), [&](std::ptrdiff_t i) { multiply_chunk(batch, i); },
+        tbb::simple_partitioner());
+  });
+}
+
 template void matmul_on(Tbb, const MatmulBlocking<float>&);
 template void matmul_on(Tbb, const MatmulBlocking<double>&);
+template void matmul_batch_on(Tbb, const MatmulBatch<float>&);
+template void matmul_batch_on(Tbb, const MatmulBatch<double>&);
 
 }  // namespace speedwell

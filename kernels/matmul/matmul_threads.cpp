@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "kernels/matmul/matmul_batch.hpp"
 #include "kernels/matmul/matmul_blocking.hpp"
 #include "runtime/thread_pool.hpp"
 
@@ -13,7 +14,15 @@ void matmul_on(Threads backend, const MatmulBlocking<T>& blocking) {
   }
 }
 
+template <class T>
+void matmul_batch_on(Threads backend, const MatmulBatch<T>& batch) {
+  runtime::thread_pool().parallel_for(backend.threads, batch.chunks(),
+                                      [&](std::ptrdiff_t i) { multiply_chunk(batch, i); });
+}
+
 template void matmul_on(Threads, const MatmulBlocking<float>&);
 template void matmul_on(Threads, const MatmulBlocking<double>&);
+template void matmul_batch_on(Threads, const MatmulBatch<float>&);
+template void matmul_batch_on(Threads, const MatmulBatch<double>&);
 
 }  // namespace speedwell

@@ -210,7 +210,7 @@ struct Accumulators<T, 0, vectors, ragged> {
 };
 
 // Register tiles of the same shape below each other: a sliver of B, or as many of its columns, with one sliver of A
-// after the other.
+// after the other. Or the same tile of one product after the other, which each have a B of their own.
 template <class T>
 struct Column {
   const T* a;
@@ -226,7 +226,8 @@ struct Column {
   ptrdiff_t c_stride;
   ptrdiff_t cols;  // not more than the tile has
   ptrdiff_t tiles;
-  const T* ahead;  // the next columns of B, nullptr where there are none
+  const T* ahead;        // the next columns of B, nullptr where there are none
+  ptrdiff_t b_step = 0;  // from tile to tile
 };
 
 template <class T>
@@ -285,7 +286,7 @@ void multiply_column(const Column<T>& column) {
     const T* const next_a = column.a + (tile + 1) * column.a_step;
     Steps<T, rows, vectors, ragged> steps;
     steps.a.set(column.a + tile * column.a_step, stride);
-    steps.b = column.b;
+    steps.b = column.b + tile * column.b_step;
     if (column.beta == 0) {
       steps.sum.set_zero();
     } else {
@@ -443,6 +444,60 @@ void multiply(const MatmulBlock<T>& block) noexcept {
   }
 }
 
+// Fetches `count` elements in so many parts, in whole cache lines.
+template <class T>
+struct Fetching {
+  const T* next;
+  ptrdiff_t lines;
+  ptrdiff_t lines_of_part;
+
+  HWY_INLINE Fetching(const T* first, ptrdiff_t count, ptrdiff_t parts)
+      : next(first),
+        lines((count + cache_line<T> - 1) / cache_line<T>),
+        lines_of_part(count > 0 ? (lines + parts - 1) / parts : 0) {}
+
+  HWY_INLINE void fetch_part() {
+    const ptrdiff_t count = HWY_MIN(lines_of_part, lines);
+    for (ptrdiff_t line = 0; line < count; ++line, next += cache_line<T>) hwy::Prefetch(next);
+    lines -= count;
+  }
+};
+
+template <class T>
+void multiply_batch(const MatmulBlock<T>& first, const MatmulSteps& steps, ptrdiff_t count,
+                    const MatmulFetch<T>& next) noexcept {
+  const ptrdiff_t parts =
+      ((first.width + tile_cols<T> - 1) / tile_cols<T>)*((first.height + tile_rows - 1) / tile_rows);
+  Fetching<T> a(next.a, next.a_count, parts), b(next.b, next.b_count, parts), c(next.c, next.c_count, parts);
+  for (ptrdiff_t j = 0; j < first.width; j += tile_cols<T>) {
+    const ptrdiff_t cols = HWY_MIN(first.width - j, tile_cols<T>);
+    const ptrdiff_t most = most_rows((cols + lanes<T> - 1) / lanes<T>);
+    for (ptrdiff_t i = 0; i < first.height;) {
+      a.fetch_part();
+      b.fetch_part();
+      c.fetch_part();
+      const ptrdiff_t rows = next_tiles(first.height - i, most, false).rows;
+      const Column<T> column = {.a = first.a + i * first.a_stride,
+                                .a_step = steps.a,
+                                .a_stride = first.a_stride,
+                                .a_depth_stride = first.a_depth_stride,
+                                .b = first.b + j,
+                                .b_depth_stride = first.b_depth_stride,
+                                .depth = first.depth,
+                                .beta = first.beta,
+                                .c = first.c + i * first.c_row_stride + j,
+                                .c_step = steps.c,
+                                .c_stride = first.c_row_stride,
+                                .cols = cols,
+                                .tiles = count,
+                                .ahead = nullptr,
+                                .b_step = steps.b};
+      find_column<T>(rows, cols, first)(column);
+      i += rows;
+    }
+  }
+}
+
 // `rows` rows of x that lie along k, a cache line of each, woven into a sliver: 16 bytes of 2 or 4 rows at a time.
 template <ptrdiff_t sliver, ptrdiff_t rows, class T>
 HWY_INLINE void pack_line(const T* x, ptrdiff_t stride, T scale, T* packed) {
@@ -539,7 +594,8 @@ struct MatmulTiles<HWY_TARGET, T> {
                                          HWY_NAMESPACE::has_masks ? 1 : HWY_NAMESPACE::lanes<T>,
                                          HWY_NAMESPACE::pack<T, HWY_NAMESPACE::tile_rows>,
                                          HWY_NAMESPACE::pack<T, HWY_NAMESPACE::tile_cols<T>>,
-                                         HWY_NAMESPACE::multiply<T>};
+                                         HWY_NAMESPACE::multiply<T>,
+                                         HWY_NAMESPACE::multiply_batch<T>};
 };
 
 }  // namespace speedwell

@@ -32,6 +32,24 @@ struct MatmulBlock {
   bool near;  // all of it is in the first or second-level cache: nothing is fetched ahead
 };
 
+// From one product of a batch to the next, in elements.
+struct MatmulSteps {
+  std::ptrdiff_t a;
+  std::ptrdiff_t b;
+  std::ptrdiff_t c;
+};
+
+// So many elements from each of these places on.
+template <class T>
+struct MatmulFetch {
+  const T* a = nullptr;
+  std::ptrdiff_t a_count = 0;
+  const T* b = nullptr;
+  std::ptrdiff_t b_count = 0;
+  const T* c = nullptr;
+  std::ptrdiff_t c_count = 0;
+};
+
 template <class T>
 struct MatmulTile {
   // The register tile: one sliver of A times one of B.
@@ -49,6 +67,12 @@ struct MatmulTile {
 
   // Each element is one chain in ascending k, c = fma(a, b, c), begun from beta * c; beta = 0 doesn't read C.
   void (*multiply)(const MatmulBlock<T>& block) noexcept;
+
+  // The same for `count` blocks that begin so many steps apart. Of blocks in place whose rows of C are contiguous.
+  // Goes through all blocks with each register tile: either they are one tile each, or all of them are in the cache.
+  // Meanwhile it fetches what the caller will need next.
+  void (*multiply_batch)(const MatmulBlock<T>& first, const MatmulSteps& steps, std::ptrdiff_t count,
+                         const MatmulFetch<T>& next) noexcept;
 };
 
 // The tile for the instruction set in use.

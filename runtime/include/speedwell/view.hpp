@@ -129,6 +129,51 @@ constexpr auto block(M&& matrix, R row, C col, NR rows, NC cols) {
                         view.row_stride, view.col_stride);
 }
 
+// `count` matrices of one shape with the same strides: each begins `step` elements behind the one before. The step may
+// be negative, and zero in an input, which is the same matrix every time then.
+template <class T>
+struct MatrixBatchView {
+  MatrixView<T> first;
+  std::ptrdiff_t count = 0;
+  std::ptrdiff_t step = 0;
+
+  constexpr MatrixBatchView() = default;
+
+  // Matrices that follow each other without a gap; with the gap between rows (or columns) that `first` has, if any.
+  template <std::integral C>
+  constexpr MatrixBatchView(MatrixView<T> first, C count) : MatrixBatchView(first, count, following_step(first)) {}
+
+  template <std::integral C, std::integral S>
+  constexpr MatrixBatchView(MatrixView<T> first, C count, S step)
+      : first(first),
+        count(detail::to_index(count, "the number of matrices")),
+        step(detail::to_index(step, "the step between matrices")) {}
+
+  template <class U>
+  requires(!std::same_as<U, T> && detail::PointsTo<U, T>) constexpr MatrixBatchView(MatrixBatchView<U> other)
+      : MatrixBatchView(other.first, other.count, other.step) {}
+
+  constexpr MatrixView<T> operator[](std::ptrdiff_t i) const {
+    MatrixView<T> matrix = first;
+    matrix.data += i * step;
+    return matrix;
+  }
+
+ private:
+  // A step that overflows is caught by the kernels' checks.
+  static constexpr std::ptrdiff_t following_step(const MatrixView<T>& first) {
+    constexpr std::ptrdiff_t most = std::numeric_limits<std::ptrdiff_t>::max();
+    const auto reach = [](std::ptrdiff_t count, std::ptrdiff_t stride) {
+      if (count <= 0) return std::ptrdiff_t{0};
+      if (stride < -most) return most;
+      const std::ptrdiff_t length = stride < 0 ? -stride : stride;
+      return length > most / count ? most : count * length;
+    };
+    const std::ptrdiff_t rows = reach(first.rows, first.row_stride), cols = reach(first.cols, first.col_stride);
+    return rows > cols ? rows : cols;
+  }
+};
+
 // An image with interleaved channels: channel k of the pixel in column x of row y is
 // data[y * row_stride + x * channels + k]. The stride counts elements and may be negative (a bottom-up image). Converts
 // implicitly from anything shaped like an OpenCV matrix; throws InvalidArgument if that one's element type isn't T.
