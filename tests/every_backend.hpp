@@ -37,11 +37,13 @@ inline std::mt19937_64& generator() {
   return engine;
 }
 
-// Whether the instruction set in use fuses multiply-adds, so that one rounding is what the headers promise.
+// Whether the instruction set in use fuses multiply-adds, so that one rounding is what the headers promise. ARM's
+// baseline is NEON.
 inline bool has_fma() {
   using speedwell::Isa;
   const Isa isa = speedwell::machine().isa;
-  return isa == Isa::avx2 || isa == Isa::avx512 || isa == Isa::neon;
+  const std::vector<Isa>& isas = speedwell::machine().isas;
+  return isa == Isa::avx2 || isa == Isa::avx512 || std::find(isas.begin(), isas.end(), Isa::neon) != isas.end();
 }
 
 // Sequential, Automatic, and each parallel model of this build with 1, 2, 3 and all threads.

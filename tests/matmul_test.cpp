@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
@@ -15,6 +16,7 @@
 #include <random>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <Eigen/Core>
@@ -24,6 +26,7 @@
 #include "kernels/matmul/matmul_blocking.hpp"
 #include "tests/allocations.hpp"
 #include "tests/every_backend.hpp"
+#include "tests/fenced_matrix.hpp"
 
 namespace speedwell {
 namespace {
@@ -36,12 +39,25 @@ using tests::generator;
 using tests::has_fma;
 using tests::seed;
 
-enum class Layout { rows, cols, padded_rows, sparse, flipped_rows, flipped_cols, flipped, zero_rows, zero_cols };
+// Crowding rows are a multiple of 4 KiB apart, distant ones of 64 KiB.
+enum class Layout {
+  rows,
+  cols,
+  padded_rows,
+  sparse,
+  crowding_rows,
+  distant_rows,
+  flipped_rows,
+  flipped_cols,
+  flipped,
+  zero_rows,
+  zero_cols
+};
 constexpr Layout output_layouts[] = {Layout::rows,         Layout::cols,         Layout::padded_rows, Layout::sparse,
                                      Layout::flipped_rows, Layout::flipped_cols, Layout::flipped};
-constexpr Layout input_layouts[] = {Layout::rows,    Layout::cols,         Layout::padded_rows,
-                                    Layout::sparse,  Layout::flipped_rows, Layout::flipped_cols,
-                                    Layout::flipped, Layout::zero_rows,    Layout::zero_cols};
+constexpr Layout input_layouts[] = {Layout::rows,          Layout::cols,         Layout::padded_rows,  Layout::sparse,
+                                    Layout::crowding_rows, Layout::flipped_rows, Layout::flipped_cols, Layout::flipped,
+                                    Layout::zero_rows,     Layout::zero_cols};
 
 // A matrix in memory of its own, with NaN before, behind and between its elements.
 template <class T>
@@ -60,6 +76,12 @@ class Matrix {
         break;
       case Layout::sparse:
         strides(2 * cols + 1, 2);
+        break;
+      case Layout::crowding_rows:
+        strides(bytes_apart(cols, 4 << 10), 1);
+        break;
+      case Layout::distant_rows:
+        strides(bytes_apart(cols, 64 << 10), 1);
         break;
       case Layout::flipped_rows:
         strides(-cols, 1);
@@ -96,6 +118,9 @@ class Matrix {
   T operator()(ptrdiff_t i, ptrdiff_t j) const { return memory_[index(i, j)]; }
   MatrixView<T> view() { return {memory_.data() + first_, rows_, cols_, row_stride_, col_stride_}; }
   MatrixView<const T> input() const { return {memory_.data() + first_, rows_, cols_, row_stride_, col_stride_}; }
+  void scale(T factor) {
+    for (T& x : memory_) x *= factor;
+  }
   ptrdiff_t rows() const { return rows_; }
   ptrdiff_t cols() const { return cols_; }
 
@@ -115,6 +140,11 @@ class Matrix {
   static constexpr ptrdiff_t margin = 70;
   static constexpr T poison = std::numeric_limits<T>::quiet_NaN();
 
+  // Elements from row to row, at least `least` and a multiple of so many bytes.
+  static ptrdiff_t bytes_apart(ptrdiff_t least, ptrdiff_t bytes) {
+    const ptrdiff_t unit = bytes / static_cast<ptrdiff_t>(sizeof(T));
+    return (least + unit - 1) / unit * unit;
+  }
   void strides(ptrdiff_t row, ptrdiff_t col) {
     row_stride_ = row;
     col_stride_ = col;
@@ -134,7 +164,14 @@ bool same(T x, T y) {
   return std::bit_cast<Bits>(x) == std::bit_cast<Bits>(y) || (std::isnan(x) && std::isnan(y));
 }
 
-// The order of operations that the header states, and how far from the exact value any order may be.
+// Rounded once where the instruction set fuses them.
+template <class T>
+T multiply_add(T x, T y, T sum) {
+  const T product = x * y;
+  return has_fma() ? std::fma(x, y, sum) : sum + product;
+}
+
+// The order of operations that the headers state, and how far from the exact value any order may be.
 template <class T>
 struct Expected {
   Expected(const Matrix<T>& a, const Matrix<T>& b, const Matrix<T>& c, double alpha, double beta)
@@ -149,9 +186,9 @@ struct Expected {
         double wide = keep == 0 ? 0 : double{keep} * double{c(i, j)};
         double size = std::abs(wide);
         for (ptrdiff_t k = 0; k < depth; ++k) {
-          sum = std::fma(scale * a(i, k), b(k, j), sum);
+          sum = multiply_add<T>(scale * a(i, k), b(k, j), sum);
           T& lane = lanes[static_cast<std::size_t>(k % 16)];
-          lane = std::fma(a(i, k), b(k, j), lane);
+          lane = multiply_add(a(i, k), b(k, j), lane);
           const double term = double{scale} * double{a(i, k)} * double{b(k, j)};
           wide += term;
           size += std::abs(term);
@@ -160,12 +197,13 @@ struct Expected {
           for (std::size_t half = 8; half > 0; half /= 2) {
             for (std::size_t l = 0; l < half; ++l) lanes[l] += lanes[l + half];
           }
-          sum = keep == 0 ? scale * lanes[0] : std::fma(scale, lanes[0], keep * c(i, j));
+          sum = keep == 0 ? scale * lanes[0] : multiply_add<T>(scale, lanes[0], keep * c(i, j));
         }
         chain(i, j) = sum;
         exact(i, j) = wide;
         // Each of k products and sums and the two scalings rounds by at most half an epsilon; `wide` itself too.
-        bound(i, j) = size * static_cast<double>(2 * depth + 4) * std::numeric_limits<T>::epsilon();
+        bound(i, j) = static_cast<double>(2 * depth + 4) *
+                      (size * std::numeric_limits<T>::epsilon() + double{std::numeric_limits<T>::denorm_min()});
       }
     }
   }
@@ -180,8 +218,7 @@ void expect_product(const Expected<T>& expected, const Matrix<T>& c) {
   ASSERT_TRUE(c.surroundings_intact());
   for (ptrdiff_t i = 0; i < c.rows(); ++i) {
     for (ptrdiff_t j = 0; j < c.cols(); ++j) {
-      const bool right =
-          has_fma() ? same(c(i, j), expected.chain(i, j)) : std::isnan(expected.chain(i, j)) == std::isnan(c(i, j));
+      const bool right = same(c(i, j), expected.chain(i, j));
       const double exact = expected.exact(i, j);
       const bool near = !std::isfinite(exact) || std::abs(double{c(i, j)} - exact) <= expected.bound(i, j);
       ASSERT_TRUE(right && near) << "at (" << i << ", " << j << "): " << c(i, j) << ", expected "
@@ -216,6 +253,7 @@ class Matmul : public testing::Test {
     const Expected<T> expected(a, b, start, alpha, beta);
     Matrix<T> first(shape.m, shape.n);
     for (std::size_t i = 0; i < backends.size(); ++i) {
+      if (!is_built(backends[i])) continue;
       SCOPED_TRACE(tests::text(backends[i]));
       Matrix<T> c = start;
       matmul(a.input(), b.input(), c.view(), {.alpha = alpha, .beta = beta, .backend = backends[i]});
@@ -232,7 +270,8 @@ class Matmul : public testing::Test {
   }
 
   static const MatmulTile<T>& tile() { return matmul_tile<T>(); }
-  static MatmulCuts cuts(Shape shape, int threads = 1) {
+  // Of contiguous rows, or of a B that has to be packed.
+  static MatmulCuts cuts(Shape shape, bool b_in_place = true) {
     return matmul_cuts({.m = shape.m,
                         .n = shape.n,
                         .k = shape.k,
@@ -240,8 +279,9 @@ class Matmul : public testing::Test {
                         .tile_cols = tile().cols,
                         .element_bytes = sizeof(T),
                         .a_row_stride = shape.k,
-                        .b_row_stride = shape.n},
-                       matmul_caches(), threads);
+                        .b_row_stride = shape.n,
+                        .b_in_place = b_in_place},
+                       matmul_caches(), 1);
   }
 };
 
@@ -262,19 +302,161 @@ TYPED_TEST(Matmul, EveryTileEdge) {
   }
 }
 
+// Columns of B contiguous, or apart: it is packed, or A is in the transposed product. The sizes of panels and blocks
+// are those of products that have many of them.
 TYPED_TEST(Matmul, EveryEdgeOfPanelsAndBlocks) {
   const ptrdiff_t rows = this->tile().rows;
   const ptrdiff_t cols = this->tile().cols;
-  const ptrdiff_t depth = this->cuts({1, 1, 1 << 20}).depth.largest();
-  const ptrdiff_t height = this->cuts({1 << 20, 1, depth}).block_rows.largest();
-  const ptrdiff_t width = this->cuts({1, 1 << 20, depth}).cols.largest();
+  const ptrdiff_t line = 64 / static_cast<ptrdiff_t>(sizeof(TypeParam));
+  const ptrdiff_t depth = this->cuts({rows, cols, 1 << 20}, false).depth.largest();
+  const ptrdiff_t height = this->cuts({1 << 20, cols, depth}, false).block_rows.largest();
+  const ptrdiff_t width = this->cuts({rows, 1 << 30, line}, false).cols.largest();
+  ASSERT_LE(depth, 512);
   for (const ptrdiff_t by : {-1, 0, 1}) {
-    this->check({rows + 1, cols + 1, depth + by}, every_backend(), 1, 1);
-    this->check({rows + 1, cols + 1, 2 * depth + by}, every_backend(), 1, 0);
-    this->check({height + by, cols + 1, depth + 1}, {Sequential{}, Threads{2}, OpenMp{3}, Tbb{2}}, 1, 2);
-    this->check({2, width + by, depth + 1}, {Sequential{}, Threads{2}}, 1, 0.5);
-    this->check({2, 2 * width + by, 3}, {Sequential{}, Threads{3}}, 1, 0.5);
+    for (const ptrdiff_t panels : {1, 2, 3}) {
+      const Shape shape = {rows + 1, cols + 1, panels * depth + by};
+      ASSERT_EQ(this->cuts(shape, false).depth.parts, panels + (by > 0));
+      this->check(shape, every_backend(), 1, by, Layout::rows, Layout::cols);
+      this->check(shape, every_backend(), 1, 2, Layout::cols, Layout::cols);
+    }
+    for (const ptrdiff_t blocks : {1, 2}) {
+      const Shape shape = {blocks * height + by, 3, depth};
+      ASSERT_EQ(this->cuts(shape, false).block_rows.parts, blocks + (by > 0));
+      this->check(shape, {Sequential{}, Threads{2}, OpenMp{3}, Tbb{2}}, 1, 2, Layout::rows, Layout::cols);
+    }
+    const Shape wide = {4, width + by, line};
+    ASSERT_EQ(this->cuts(wide, false).cols.parts, 1 + (by > 0));
+    this->check(wide, {Sequential{}, Threads{3}}, 1, 0.5, Layout::rows, Layout::sparse);
     if (this->HasFatalFailure()) return;
+  }
+}
+
+// B in place: a block goes through all of k in steps, and only the first one may know beta.
+TYPED_TEST(Matmul, EveryEdgeOfStepsInPlace) {
+  const ptrdiff_t rows = this->tile().rows;
+  const ptrdiff_t cols = this->tile().cols;
+  const ptrdiff_t depth = this->cuts({2 * rows, cols, 1 << 20}).step_depth;
+  ASSERT_LE(depth, 512);
+  for (const ptrdiff_t by : {-1, 0, 1}) {
+    for (const ptrdiff_t steps : {1, 2, 3}) {
+      const Shape shape = {2 * rows, cols, steps * depth + by};
+      ASSERT_FALSE(this->cuts(shape).pack_b);
+      ASSERT_EQ(this->cuts(shape).steps, steps + (by > 0));
+      for (const double beta : {0.0, 1.0}) this->check(shape, {Sequential{}, Threads{2}}, 1, beta);
+      this->check(shape, every_backend(), 1, -0.75, Layout::sparse);
+    }
+    if (this->HasFatalFailure()) return;
+  }
+}
+
+// Sizes on both sides of those at which a factor is packed, in place or direct; the cuts' own test says that they are.
+TYPED_TEST(Matmul, BothSidesOfEveryThreshold) {
+  const ptrdiff_t rows = this->tile().rows;
+  const ptrdiff_t cols = this->tile().cols;
+  const ptrdiff_t unit = std::max<ptrdiff_t>(this->tile().in_place_cols, 1);
+  const std::vector<Backend> backends = {Sequential{}, Automatic{}, Threads{2}, OpenMp{3}, Tbb{2}};
+  for (const double alpha : {1.0, 0.7}) {
+    for (const ptrdiff_t by : {ptrdiff_t{0}, unit}) {
+      // Slivers of B for a row of A, by how A lies.
+      this->check({3, 64 * cols + by, 5}, backends, alpha, 0.5);
+      this->check({5, 8 * cols + by, 9}, backends, alpha, 0, Layout::cols);
+      this->check({5, cols + by, 9}, backends, alpha, 1, Layout::sparse);
+      this->check({5, cols + by, 9}, backends, alpha, 1, Layout::flipped);
+      this->check({5, cols + by, 9}, backends, alpha, 0, Layout::crowding_rows);
+      this->check({5, 2 * cols + by, 9}, backends, alpha, 0.5, Layout::crowding_rows, Layout::crowding_rows,
+                  Layout::crowding_rows);
+    }
+    for (const ptrdiff_t by : {0, 1}) {
+      // Rows of A for an element of B.
+      this->check({2 * rows + by, cols + unit, 20}, backends, alpha, 0);
+      this->check({2 * rows + by, unit, 20}, backends, alpha, -1, Layout::rows, Layout::distant_rows);
+      this->check({64 * rows + by, unit + 1, 7}, backends, alpha, 0);
+      const ptrdiff_t depth = matmul_caches().second >> 16;
+      this->check({2 * rows + 1, cols, depth + by}, backends, alpha, 0.5, Layout::rows, Layout::distant_rows);
+    }
+    if (this->HasFatalFailure()) return;
+  }
+}
+
+// C is one row or one column, which has an order of its own.
+TYPED_TEST(Matmul, OneRowOrOneColumn) {
+  std::uniform_int_distribution<std::size_t> input(0, std::size(input_layouts) - 1);
+  std::uniform_int_distribution<std::size_t> output(0, std::size(output_layouts) - 1);
+  const std::vector<Backend> backends = {Sequential{}, Automatic{}, Threads{2}, OpenMp{3}, Tbb{2}};
+  for (const ptrdiff_t side : {1, 2, 3, 15, 16, 17, 40, 131, 300}) {
+    for (const ptrdiff_t depth : {0, 1, 2, 8, 15, 16, 17, 31, 33, 150, 600}) {
+      for (const auto& [alpha, beta] : {std::pair(1.0, 0.0), {1.0, 1.0}, {0.3, -1.7}}) {
+        auto& random = generator();
+        const Layout a = input_layouts[input(random)], b = input_layouts[input(random)];
+        const Layout c = output_layouts[output(random)];
+        this->check({1, side, depth}, backends, alpha, beta, a, b, c);
+        this->check({side, 1, depth}, backends, alpha, beta, a, b, c);
+        this->check({side, 1, depth}, {Sequential{}, Threads{3}}, alpha, beta);
+        this->check({1, side, depth}, {Sequential{}, Threads{3}}, alpha, beta);
+        if (this->HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
+// Nothing outside the matrices is read, nor written: each of them ends where a page begins that nobody may touch.
+TYPED_TEST(Matmul, StaysWithinItsMatrices) {
+  using T = TypeParam;
+  tests::FencedMatrix<T> a_pages(1 << 16), b_pages(1 << 16), c_pages(1 << 16);
+  auto& random = generator();
+  const auto either = [&] { return std::bernoulli_distribution()(random); };
+  const auto lay = [&](tests::FencedMatrix<T>& pages, const Matrix<T>& of) {
+    const ptrdiff_t padding = either() ? 0 : 3;
+    const ptrdiff_t row_sign = either() ? 1 : -1, col_sign = std::bernoulli_distribution(0.8)(random) ? 1 : -1;
+    const tests::Fence fence = either() ? tests::Fence::behind : tests::Fence::before;
+    const MatrixView<T> view = std::bernoulli_distribution(0.7)(random)
+                                   ? pages.lay(of.rows(), of.cols(), row_sign * (of.cols() + padding), col_sign, fence)
+                                   : pages.lay(of.rows(), of.cols(), row_sign, col_sign * (of.rows() + padding), fence);
+    for (ptrdiff_t i = 0; i < of.rows(); ++i) {
+      for (ptrdiff_t j = 0; j < of.cols(); ++j) view(i, j) = of(i, j);
+    }
+    return view;
+  };
+  for (const ptrdiff_t m : {1, 2, 5, 13, 26}) {
+    for (const ptrdiff_t n : {1, 2, 7, 16, 33, 65}) {
+      for (const ptrdiff_t k : {1, 2, 7, 16, 37}) {
+        for (const auto& [alpha, beta] : {std::pair(1.0, 0.0), {1.0, 1.0}, {-0.7, 0.0}, {-0.7, 0.3}}) {
+          const auto a = Matrix<T>::random(m, k), b = Matrix<T>::random(k, n), start = Matrix<T>::random(m, n);
+          const Expected<T> expected(a, b, start, alpha, beta);
+          const MatrixView<const T> a_view = lay(a_pages, a), b_view = lay(b_pages, b);
+          for (const Backend& backend : {Backend(Sequential{}), Backend(Threads{2})}) {
+            const MatrixView<T> c = lay(c_pages, start);
+            SCOPED_TRACE(describe({m, n, k}) + ", " + tests::text(backend) + ", seed " + std::to_string(seed()));
+            matmul(a_view, b_view, c, {.alpha = alpha, .beta = beta, .backend = backend});
+            Matrix<T> result(m, n);
+            for (ptrdiff_t i = 0; i < m; ++i) {
+              for (ptrdiff_t j = 0; j < n; ++j) result(i, j) = std::exchange(c(i, j), std::nan(""));
+            }
+            expect_product(expected, result);
+            const std::vector<T> memory = c_pages.memory();
+            ASSERT_TRUE(std::all_of(memory.begin(), memory.end(), [](T x) { return std::isnan(x); }));
+          }
+        }
+      }
+    }
+  }
+}
+
+// Threads pack their blocks of A at the same time, each into a buffer of its own.
+TYPED_TEST(Matmul, BlocksArePackedApart) {
+  using T = TypeParam;
+  const auto a = Matrix<T>::random(500, 300), b = Matrix<T>::random(300, 40);
+  const Matrix<T> start(500, 40);
+  const Expected<T> expected(a, b, start, 0.3, 0);
+  for (int i = 0; i < 10; ++i) {
+    for (const Backend& backend : {Backend(Threads{2}), Backend(OpenMp{2}), Backend(Tbb{2}), Backend(Threads{4})}) {
+      if (!is_built(backend)) continue;
+      SCOPED_TRACE(tests::text(backend));
+      Matrix<T> c = start;
+      matmul(a.input(), b.input(), c.view(), {.alpha = 0.3, .backend = backend});
+      expect_product(expected, c);
+      if (this->HasFatalFailure()) return;
+    }
   }
 }
 
@@ -305,7 +487,7 @@ TYPED_TEST(Matmul, EveryLayout) {
   for (const Layout a : input_layouts) {
     for (const Layout b : input_layouts) {
       for (const Layout c : output_layouts) {
-        this->check({35, 67, 41}, {Sequential{}}, 1, 1, a, b, c);
+        this->check({27, 37, 35}, {Sequential{}}, 1, 1, a, b, c);
         if (this->HasFatalFailure()) return;
       }
     }
@@ -348,23 +530,86 @@ TYPED_TEST(Matmul, BetaZeroNeverReadsCAndAlphaZeroNeverReadsAOrB) {
   }
 }
 
+TYPED_TEST(Matmul, AlphaZeroTouchesNeitherFactor) {
+  using T = TypeParam;
+  // Where nobody may read.
+  const tests::FencedPages pages(1);
+  const T* const fence = reinterpret_cast<const T*>(pages.end());
+  for (const Shape shape : {Shape{40, 60, 50}, {1, 60, 50}, {40, 1, 50}, {1, 1, 50}, {300, 300, 300}}) {
+    for (const Backend& backend : every_backend()) {
+      SCOPED_TRACE(describe(shape) + ", " + tests::text(backend));
+      const auto start = Matrix<T>::random(shape.m, shape.n);
+      Matrix<T> c = start;
+      const MatrixView<const T> a(fence, shape.m, shape.k), b(fence, shape.k, shape.n);
+      matmul(a, b, c.view(), {.alpha = 0, .beta = -3, .backend = backend});
+      for (ptrdiff_t i = 0; i < shape.m; ++i) {
+        for (ptrdiff_t j = 0; j < shape.n; ++j) ASSERT_EQ(c(i, j), -3 * start(i, j));
+      }
+      Matrix<T> unread(shape.m, shape.n);
+      matmul(a, b, unread.view(), {.alpha = 0, .beta = 0, .backend = backend});
+      for (ptrdiff_t i = 0; i < shape.m; ++i) {
+        for (ptrdiff_t j = 0; j < shape.n; ++j) ASSERT_EQ(unread(i, j), 0);
+      }
+    }
+  }
+}
+
+// In place and packed, in whole tiles and ragged ones, and where C is one row or one column.
 TYPED_TEST(Matmul, NanAndInfinitySpreadAsInTheChain) {
   using T = TypeParam;
-  auto a = Matrix<T>::random(20, 40);
-  auto b = Matrix<T>::random(40, 50);
   const T infinity = std::numeric_limits<T>::infinity();
-  a(3, 7) = std::numeric_limits<T>::quiet_NaN();
-  a(8, 0) = infinity;
-  b(5, 11) = -infinity;
-  b(39, 49) = std::numeric_limits<T>::quiet_NaN();
-  a(12, 5) = 0;  // times the infinity of b
-  const Matrix<T> start = Matrix<T>::random(20, 50);
-  const Expected<T> expected(a, b, start, 1, 1);
-  for (const Backend& backend : every_backend()) {
-    SCOPED_TRACE(tests::text(backend));
-    Matrix<T> c = start;
-    matmul(a.input(), b.input(), c.view(), {.beta = 1, .backend = backend});
-    expect_product(expected, c);
+  const T nan = std::numeric_limits<T>::quiet_NaN();
+  for (const Shape shape : {Shape{20, 50, 40}, {20, 33, 40}, {13, 7, 40}, {1, 50, 40}, {50, 1, 40}, {130, 9, 600}}) {
+    for (const Layout a_layout : {Layout::rows, Layout::cols, Layout::sparse}) {
+      for (const Layout b_layout : {Layout::rows, Layout::cols}) {
+        auto a = Matrix<T>::random(shape.m, shape.k, a_layout);
+        auto b = Matrix<T>::random(shape.k, shape.n, b_layout);
+        const ptrdiff_t last_row = shape.m - 1, last_col = shape.n - 1;
+        a(last_row, 7) = nan;
+        a(last_row / 2, 0) = infinity;
+        b(5, last_col / 2) = -infinity;
+        b(shape.k - 1, last_col) = nan;
+        a(last_row / 3, 5) = 0;  // times the infinity of b
+        auto start = Matrix<T>::random(shape.m, shape.n);
+        start(last_row / 4, last_col / 4) = infinity;
+        for (const auto& [alpha, beta] : {std::pair(1.0, 0.0), {1.0, 1.0}, {-2.0, 0.5}}) {
+          const Expected<T> expected(a, b, start, alpha, beta);
+          for (const Backend& backend : {Backend(Sequential{}), Backend(Automatic{}), Backend(Threads{2}),
+                                         Backend(OpenMp{2}), Backend(Tbb{2})}) {
+            if (!is_built(backend)) continue;
+            SCOPED_TRACE(describe(shape) + ", " + tests::text(backend));
+            Matrix<T> c = start;
+            matmul(a.input(), b.input(), c.view(), {.alpha = alpha, .beta = beta, .backend = backend});
+            expect_product(expected, c);
+            if (this->HasFatalFailure()) return;
+          }
+        }
+      }
+    }
+  }
+}
+
+// Inputs, products and sums below the least normal number: none is taken for zero.
+TYPED_TEST(Matmul, DenormalsCount) {
+  using T = TypeParam;
+  const T least = std::numeric_limits<T>::min();
+  for (const Shape shape : {Shape{13, 37, 41}, {1, 37, 41}, {37, 1, 41}, {100, 100, 100}}) {
+    for (const double alpha : {1.0, 0.5}) {
+      auto a = Matrix<T>::random(shape.m, shape.k);
+      auto b = Matrix<T>::random(shape.k, shape.n);
+      auto start = Matrix<T>::random(shape.m, shape.n);
+      a.scale(least / 8);
+      start.scale(least / 4);
+      const Expected<T> expected(a, b, start, alpha, 1);
+      ASSERT_NE(expected.chain(0, 0), 0);
+      for (const Backend& backend : every_backend()) {
+        SCOPED_TRACE(describe(shape) + ", " + tests::text(backend));
+        Matrix<T> c = start;
+        matmul(a.input(), b.input(), c.view(), {.alpha = alpha, .beta = 1, .backend = backend});
+        expect_product(expected, c);
+        if (this->HasFatalFailure()) return;
+      }
+    }
   }
 }
 
@@ -425,8 +670,7 @@ TYPED_TEST(Matmul, ManyCallersAtOnce) {
         matmul(a.input(), b.input(), c.view(), {.beta = 1, .backend = backends[(caller * 3 + i) % backends.size()]});
         for (ptrdiff_t r = 0; r < c.rows(); ++r) {
           for (ptrdiff_t s = 0; s < c.cols(); ++s) {
-            wrong += has_fma() ? !same(c(r, s), expected.chain(r, s))
-                               : std::abs(double{c(r, s)} - expected.exact(r, s)) > expected.bound(r, s);
+            wrong += !same(c(r, s), expected.chain(r, s));
           }
         }
       }
@@ -464,34 +708,6 @@ TYPED_TEST(Matmul, AWarmSmallCallAllocatesNothing) {
     const long before = tests::allocations();
     for (int i = 0; i < 100; ++i) matmul(a.input(), b.input(), c.view(), {.backend = backend});
     EXPECT_EQ(tests::allocations(), before) << tests::text(backend);
-  }
-}
-
-// The cuts cover every index once, in whole units, whatever the number of threads; and give each thread some blocks.
-TYPED_TEST(Matmul, CutsCoverEverythingOnce) {
-  for (const ptrdiff_t count : {0, 1, 5, 16, 17, 100, 1000, 4099}) {
-    for (const ptrdiff_t unit : {1, 6, 16}) {
-      for (const ptrdiff_t parts : {1, 2, 3, 7, 40}) {
-        const MatmulCut cut{count, unit, parts};
-        ptrdiff_t next = 0;
-        for (ptrdiff_t i = 0; i < parts; ++i) {
-          const MatmulCut::Range part = cut.part(i);
-          ASSERT_EQ(part.first, next);
-          ASSERT_GE(part.size, 0);
-          ASSERT_LE(part.size, cut.largest());
-          ASSERT_TRUE(part.first % unit == 0 || part.size == 0);
-          next += part.size;
-        }
-        ASSERT_EQ(next, count);
-      }
-    }
-  }
-  for (const int threads : {2, 3, 16, 64}) {
-    for (const Shape shape : {Shape{2048, 2048, 2048}, {1 << 15, 64, 64}, {64, 1 << 15, 64}}) {
-      const MatmulCuts cuts = this->cuts(shape, threads);
-      const ptrdiff_t blocks = cuts.block_rows.parts * cuts.block_cols;
-      EXPECT_GE(blocks, 4 * threads) << describe(shape);
-    }
   }
 }
 

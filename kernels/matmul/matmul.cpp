@@ -19,9 +19,10 @@ std::string shape_of(MatrixView<T> matrix) {
   return std::to_string(matrix.rows) + " x " + std::to_string(matrix.cols);
 }
 
+// Out of line, as are the blocked products below: a product of a few elements takes less time than their stack frames.
 template <class T>
-void check_shapes(const std::string& function, const MatrixView<const T>& a, const MatrixView<const T>& b,
-                  const MatrixView<T>& c) {
+[[gnu::noinline]] void check_shapes(const std::string& function, const MatrixView<const T>& a,
+                                    const MatrixView<const T>& b, const MatrixView<T>& c) {
   if (a.cols != b.rows) {
     throw InvalidArgument(function + ": a is " + shape_of(a) + " and b is " + shape_of(b) +
                           ", expected as many rows in b as columns in a");
@@ -33,12 +34,8 @@ void check_shapes(const std::string& function, const MatrixView<const T>& a, con
 }
 
 template <class T>
-void check(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c) {
-  const bool match = a.cols == b.rows && c.rows == a.rows && c.cols == b.cols;
-  if (match && runtime::are_plain(a, b, c) && c.col_stride == 1 && c.row_stride >= c.cols && runtime::lie_apart(c, a) &&
-      runtime::lie_apart(c, b)) {
-    return;
-  }
+[[gnu::noinline]] void check_closely(const MatrixView<const T>& a, const MatrixView<const T>& b,
+                                     const MatrixView<T>& c) {
   runtime::check_matrix("matmul", "a", a);
   runtime::check_matrix("matmul", "b", b);
   runtime::check_matrix("matmul", "c", c);
@@ -46,6 +43,16 @@ void check(const MatrixView<const T>& a, const MatrixView<const T>& b, const Mat
   runtime::check_output("matmul", "c", c);
   runtime::check_apart("matmul", "c", c, "a", a);
   runtime::check_apart("matmul", "c", c, "b", b);
+}
+
+template <class T>
+void check(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c) {
+  const bool match = a.cols == b.rows && c.rows == a.rows && c.cols == b.cols;
+  if (match && runtime::are_plain(a, b, c) && c.col_stride == 1 && c.row_stride >= c.cols && runtime::lie_apart(c, a) &&
+      runtime::lie_apart(c, b)) {
+    return;
+  }
+  check_closely(a, b, c);
 }
 
 template <class T>
@@ -57,8 +64,8 @@ runtime::Work work_of(const MatrixView<const T>& a, const MatrixView<const T>& b
 }
 
 template <class T>
-void multiply_with(runtime::Choice choice, const MatrixView<const T>& a, const MatrixView<const T>& b,
-                   const MatrixView<T>& c, T alpha, T beta) {
+[[gnu::noinline]] void multiply_blocked(const MatrixView<const T>& a, const MatrixView<const T>& b,
+                                        const MatrixView<T>& c, T alpha, T beta, runtime::Choice choice) {
   const MatmulBlocking<T> blocking(a, b, c, alpha, beta, choice);
   runtime::run_on(choice, blocking.participants(), [&](auto model) { matmul_on(model, blocking); });
 }
@@ -71,7 +78,7 @@ void multiply(const MatrixView<const T>& a, const MatrixView<const T>& b, const 
   const auto alpha = static_cast<T>(options.alpha);
   const auto beta = static_cast<T>(options.beta);
   if (choice.threads == 1 && multiply_directly(a, b, c, alpha, beta)) return runtime::record_run(choice, 1);
-  multiply_with(choice, a, b, c, alpha, beta);
+  multiply_blocked(a, b, c, alpha, beta, choice);
 }
 
 template <class T>
@@ -113,7 +120,7 @@ void multiply_batch(const MatrixBatchView<const T>& a, const MatrixBatchView<con
     const MatmulBatch<T> batch(a, b, c, alpha, beta, all, shared);
     runtime::run_on(shared, batch.participants(), [&](auto model) { matmul_batch_on(model, batch); });
   }
-  for (std::ptrdiff_t i = c.count; i < c.count + left; ++i) multiply_with(choice, a[i], b[i], c[i], alpha, beta);
+  for (std::ptrdiff_t i = c.count; i < c.count + left; ++i) multiply_blocked<T>(a[i], b[i], c[i], alpha, beta, choice);
 }
 
 }  // namespace

@@ -41,22 +41,29 @@ double flops_of(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k) {
   return 2 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
 }
 
-// Rows so many bytes apart share one or two of the 64 sets of a first-level cache (of 4 KiB a way): a tile's rows of A
-// push each other out of it, or B's.
-bool crowds_first_level(ptrdiff_t bytes) { return bytes % 2048 == 0; }
+// Rows of a matrix that lie a multiple of a large power of two apart share few sets of a cache. A way of the
+// first-level cache is 4 KiB and one of the second 64 KiB on nearly every processor; `rows` lines, one of each row,
+// need as many ways as fall on the same set.
+bool crowds(ptrdiff_t rows, ptrdiff_t row_bytes, ptrdiff_t way_bytes, ptrdiff_t cache_bytes) {
+  return rows * std::gcd(row_bytes, way_bytes) > cache_bytes;
+}
+constexpr ptrdiff_t first_way = 4 << 10;
+constexpr ptrdiff_t second_way = 64 << 10;
 
 // A packed element of A saves little where the rows lie well: the tile reads it from the first level anyhow. Packing
 // one takes 1 to 2 cycles, when it comes from far; multiplying it n / tile_cols steps of the tile.
-bool packs_a(const MatmulProblem& problem) {
+bool packs_a(const MatmulProblem& problem, const MatmulCaches& caches) {
   const ptrdiff_t slivers = ceil_div(problem.n, problem.tile_cols);
   if (!problem.a_in_place) return true;
-  // Each row's elements along k: 16 steps of the tile read one line of each row.
+  // Each row's elements along k: a line of each row lasts for many steps of the tile, and all of a block's come again
+  // for the next sliver of B.
   if (problem.a_col_stride == 1) {
-    if (slivers > 1 && crowds_first_level(problem.a_row_stride * problem.element_bytes)) return true;
-    return slivers > 64;
+    const ptrdiff_t row_bytes = problem.a_row_stride * problem.element_bytes;
+    return slivers > 64 || (slivers > 1 && (crowds(problem.tile_rows, row_bytes, first_way, caches.first) ||
+                                            crowds(problem.m, row_bytes, second_way, caches.second)));
   }
   // Each step reads a line of its own, of which the tile uses a part.
-  return slivers > (problem.a_row_stride == 1 ? 4 : 1);
+  return slivers > (problem.a_row_stride == 1 ? 8 : 1);
 }
 
 // Packing an element of B takes about a cycle, multiplying it m / tile_rows steps of 2 cycles or less: 4 % at 64.
@@ -64,20 +71,31 @@ bool packs_b(const MatmulProblem& problem, ptrdiff_t depth, const MatmulCaches& 
   if (!problem.b_in_place) return true;
   // Read once or twice only.
   if (problem.m <= 2 * problem.tile_rows) return false;
-  // A sliver in place must stay in the second level while all of A passes by. Its rows fall on as many sets as their
-  // distance lets them.
-  constexpr ptrdiff_t way_bytes = 64 << 10;
-  const ptrdiff_t apart = std::gcd(problem.b_row_stride * problem.element_bytes, way_bytes);
-  return depth * apart > caches.second || problem.m > 64 * problem.tile_rows;
+  // A sliver in place must stay in the second level while all of A passes by.
+  return crowds(depth, problem.b_row_stride * problem.element_bytes, second_way, caches.second) ||
+         problem.m > 64 * problem.tile_rows;
+}
+
+// About the cycles that strides cost beyond the product itself, when C = A * B is computed as it stands: packing an
+// element of B that doesn't lie along its row, reading A across its rows, and scattering an element of C.
+template <class T>
+double strides_cost(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c) {
+  const auto size = [](const auto& matrix) {
+    return static_cast<double>(matrix.rows) * static_cast<double>(matrix.cols);
+  };
+  return (b.col_stride != 1 ? 1.5 * size(b) : 0) + (a.col_stride != 1 ? 0.75 * size(a) : 0) +
+         (c.col_stride != 1 ? 4 * size(c) : 0);
 }
 
 // Splits rows and columns so that threads have blocks to share.
 void split_for_threads(const MatmulProblem& problem, int threads, MatmulCuts& cuts) {
-  const double flops = flops_of(problem.m, problem.n, problem.k);
+  // Of a panel: threads wait for each other between panels.
+  const double flops = flops_of(problem.m, cuts.cols.part(0).size, cuts.depth.part(0).size);
   const auto most = static_cast<ptrdiff_t>(std::min(flops / least_block_flops, 1e9));
   const ptrdiff_t wanted = std::clamp<ptrdiff_t>(most, 1, blocks_per_thread * threads);
   const auto split = [&](ptrdiff_t parts, ptrdiff_t units) {
-    parts = std::min(ceil_div(parts, threads) * threads, units);
+    if (parts > threads) parts = ceil_div(parts, threads) * threads;
+    parts = std::min(parts, units);
     return parts > threads ? parts / threads * threads : std::max<ptrdiff_t>(parts, 1);
   };
   const ptrdiff_t row_units = ceil_div(problem.m, problem.tile_rows);
@@ -123,13 +141,16 @@ MatmulCuts matmul_cuts(const MatmulProblem& problem, const MatmulCaches& caches,
   const ptrdiff_t resident = problem.tile_rows >= 12 ? most_depth : caches.first / 2 / (problem.tile_cols * element);
   const ptrdiff_t depth = std::clamp<ptrdiff_t>(resident, 64, most_depth);
 
-  cuts.pack_a = packs_a(problem);
+  cuts.pack_a = packs_a(problem, caches);
   cuts.pack_b = packs_b(problem, std::min(k, depth), caches);
   cuts.near = !cuts.pack_a && !cuts.pack_b && (m * k + k * n + m * n) * element <= caches.second / 2;
 
-  // B in place isn't reused by a single tile of rows: C stays in the registers for all of k.
+  // B in place isn't reused by a single tile of rows: C stays in the registers for all of k, a ragged line included, or
+  // for what A's block holds.
   const ptrdiff_t line = cache_line / element;
-  const MatmulCut steps = cut_into(k, cuts.pack_b || m > problem.tile_rows ? depth : k, line);
+  const ptrdiff_t a_block_bytes = caches.second / 2;
+  const ptrdiff_t single_depth = cuts.pack_a ? a_block_bytes / (problem.tile_rows * element) : ceil_div(k, line) * line;
+  const MatmulCut steps = cut_into(k, cuts.pack_b || m > problem.tile_rows ? depth : single_depth, line);
   cuts.step_depth = std::max<ptrdiff_t>(steps.largest(), 1);
   cuts.depth = cuts.pack_b ? steps : MatmulCut{k, line, 1};
   cuts.steps = cuts.pack_b ? 1 : steps.parts;
@@ -139,7 +160,7 @@ MatmulCuts matmul_cuts(const MatmulProblem& problem, const MatmulCaches& caches,
   const ptrdiff_t column_bytes = cuts.step_depth * element;
   cuts.col_unit = std::lcm(problem.tile_cols, line);
   cuts.cols = cuts.pack_b ? cut_into(n, caches.last / 4 / column_bytes, cuts.col_unit) : MatmulCut{n, cuts.col_unit, 1};
-  cuts.block_rows = cut_into(m, caches.second / 2 / column_bytes, problem.tile_rows);
+  cuts.block_rows = cut_into(m, a_block_bytes / column_bytes, problem.tile_rows);
   if (threads > 1) split_for_threads(problem, threads, cuts);
   return cuts;
 }
@@ -155,8 +176,9 @@ MatmulBlocking<T>::MatmulBlocking(MatrixView<const T> a, MatrixView<const T> b, 
       tile_(matmul_tile<T>()),
       vector_(c.rows == 1 || c.cols == 1),
       depth_(alpha == 0 ? 0 : a.cols) {
-  // Tiles want the rows of C contiguous. If its columns are instead, the transposed product is the same chains.
-  if (vector_ ? c.cols != 1 : std::abs(c.row_stride) < std::abs(c.col_stride)) {
+  // The transposed product is the same chains, and often the better one to compute: where C's columns are contiguous,
+  // or where C is small and a large factor lies well only then.
+  if (vector_ ? c.cols != 1 : strides_cost(transposed(b), transposed(a), transposed(c)) < strides_cost(a, b, c)) {
     a_ = transposed(b);
     b_ = transposed(a);
     c_ = transposed(c);
@@ -362,7 +384,7 @@ bool is_direct(const MatrixView<const T>& a, const MatrixView<const T>& b, const
   }
   // Where packing may pay after all, the blocking looks closer.
   const ptrdiff_t element = sizeof(T);
-  const bool a_lies_well = a.col_stride == 1 ? n <= tile.cols || !crowds_first_level(a.row_stride * element)
+  const bool a_lies_well = a.col_stride == 1 ? n <= tile.cols || a.row_stride * element % 2048 != 0
                                              : a.row_stride == 1 && n <= 4 * tile.cols;
   const bool b_lies_well = m <= 2 * tile.rows || b.row_stride * element % 8192 != 0;
   return a_lies_well && b_lies_well;
@@ -388,9 +410,30 @@ MatmulBlock<T> whole_block(const MatrixView<const T>& a, const MatrixView<const 
           .near = true};
 }
 
+namespace {
+
+// A matrix-vector product as it lies, if its vector is contiguous.
+template <class T>
+bool multiply_vector_directly(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c,
+                              T alpha, T beta) {
+  static const MatvecTile<T>& tile = matvec_tile<T>();
+  const bool is_row = c.cols != 1;
+  const ptrdiff_t x_stride = is_row ? a.col_stride : b.row_stride;
+  if (alpha == 0 || (x_stride != 1 && a.cols > 1)) return false;
+  if (is_row) {
+    tile.multiply(b.data, b.col_stride, b.row_stride, a.data, c.cols, a.cols, alpha, beta, c.data, c.col_stride);
+  } else {
+    tile.multiply(a.data, a.row_stride, a.col_stride, b.data, c.rows, a.cols, alpha, beta, c.data, c.row_stride);
+  }
+  return true;
+}
+
+}  // namespace
+
 template <class T>
 bool multiply_directly(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c, T alpha,
                        T beta) noexcept {
+  if (c.rows == 1 || c.cols == 1) return multiply_vector_directly(a, b, c, alpha, beta);
   if (!is_direct(a, b, c, alpha)) return false;
   known_tile<T>().multiply(whole_block(a, b, c, beta));
   return true;

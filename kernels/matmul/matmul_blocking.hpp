@@ -51,7 +51,7 @@ struct MatmulCut {
 struct MatmulCaches {
   std::ptrdiff_t first = 32 << 10;
   std::ptrdiff_t second = 256 << 10;
-  std::ptrdiff_t last = 8 << 20;
+  std::ptrdiff_t last = 16 << 20;
 };
 
 // This machine's.
@@ -222,7 +222,8 @@ template <class T>
 MatmulBlock<T> whole_block(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c,
                            T beta) noexcept;
 
-// C = A * B + beta * C by one thread, at once, if it is direct. False where it isn't, and nothing is done then.
+// C = alpha * A * B + beta * C by one thread, at once, if that takes neither packing nor cuts: products of 2^3 to about
+// 150^3 that lie well, and matrix-vector products. False where it doesn't do it, and nothing is done then.
 template <class T>
 bool multiply_directly(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c, T alpha,
                        T beta) noexcept;

@@ -4,8 +4,10 @@
 
 #include <hwy/cache_control.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <numeric>
 #include <utility>
 
 #undef HWY_TARGET_INCLUDE
@@ -40,9 +42,28 @@ constexpr TileShape shape = HWY_TARGET == HWY_AVX3 ? TileShape{12, 2}  // 32 reg
 constexpr ptrdiff_t tile_rows = shape.rows;
 constexpr ptrdiff_t tile_vectors = shape.vectors;
 
-// Rows of a narrower tile, of A in place: a single vector needs more rows for as many chains.
+// Of factors in place there are tiles of up to four vectors and so many rows: what the registers hold. Few rows take
+// more vectors, and a single vector more rows, for as many chains.
+constexpr ptrdiff_t most_vectors = 4;
 constexpr ptrdiff_t most_rows(ptrdiff_t vectors) {
-  return vectors == 1 ? 12 : vectors == tile_vectors ? tile_rows : tile_rows * tile_vectors / vectors;
+  constexpr bool many_registers = HWY_TARGET == HWY_AVX3 || HWY_ARCH_ARM_A64;
+  constexpr std::array<ptrdiff_t, most_vectors> rows = many_registers
+                                                           ? std::array<ptrdiff_t, most_vectors>{16, 12, 8, 6}
+                                                           : std::array<ptrdiff_t, most_vectors>{12, 6, 3, 2};
+  return rows[static_cast<std::size_t>(vectors - 1)];
+}
+
+// How many vectors wide tiles in place are, for a block's rows shared out evenly among as few tiles as can be. In a
+// product of little depth it is mostly C that passes by, best a long piece of each row at a time.
+constexpr ptrdiff_t vectors_for(ptrdiff_t height, ptrdiff_t depth) {
+  constexpr ptrdiff_t shallow = 16;
+  if (depth <= shallow) return most_vectors;
+  const ptrdiff_t most = most_rows(tile_vectors);
+  const ptrdiff_t parts = (height + most - 1) / most;
+  const ptrdiff_t rows = (height + parts - 1) / parts;
+  ptrdiff_t vectors = most_vectors;
+  while (rows > most_rows(vectors)) --vectors;
+  return vectors;
 }
 
 template <class T>
@@ -205,9 +226,7 @@ struct Column {
   ptrdiff_t c_stride;
   ptrdiff_t cols;  // not more than the tile has
   ptrdiff_t tiles;
-  // What the first tile fetches meanwhile: a row of B a step.
-  const T* ahead;
-  ptrdiff_t ahead_stride;
+  const T* ahead;        // the next columns of B, nullptr where there are none
   ptrdiff_t b_step = 0;  // from tile to tile
 };
 
@@ -217,30 +236,21 @@ using MultiplyColumn = void (*)(const Column<T>& column);
 // What a tile fetches into the cache while it multiplies: nothing where all of it is near already.
 enum class Fetch { nothing, next };
 
-template <class T, ptrdiff_t rows, ptrdiff_t vectors, bool ragged, Fetch fetch>
+template <class T, ptrdiff_t rows, ptrdiff_t vectors, bool ragged>
 struct Steps {
   using Mask = hn::Mask<hn::ScalableTag<T>>;
   RowPointers<T, rows> a;
   const T* b;
-  const T* ahead;
   Accumulators<T, rows, vectors, ragged> sum;
 
-  static HWY_INLINE void prefetch(const T* p) {
-    if constexpr (fetch == Fetch::next) {
-      for (ptrdiff_t line = 0; line < vectors * lanes<T>; line += cache_line<T>) hwy::Prefetch(p + line);
-    }
-  }
-
-  // `count` steps of k, with a row of C fetched in each, if it is given.
-  template <class... C>
-  HWY_INLINE void run(ptrdiff_t count, const Column<T>& column, ptrdiff_t stride, ptrdiff_t depth_stride,
-                      ptrdiff_t ahead_stride, Mask mask, C... c) {
+  // `count` steps of k, with something fetched ahead in each.
+  template <class... Ahead>
+  HWY_INLINE void run(ptrdiff_t count, const Column<T>& column, ptrdiff_t stride, ptrdiff_t depth_stride, Mask mask,
+                      Ahead&... ahead) {
     const ptrdiff_t b_stride = column.b_depth_stride;
     // Not unrolled: as fast so, and 4 steps at once make GCC spill accumulators
     for (; count > 0; --count) {
-      prefetch(ahead);
-      ahead += ahead_stride;
-      ((prefetch(c), c += column.c_stride), ...);
+      (ahead.next(), ...);
       Vectors<T, vectors, ragged> columns;
       columns.load(b, mask);
       sum.multiply_add(a, stride, columns);
@@ -250,6 +260,20 @@ struct Steps {
   }
 };
 
+// Fetches `lines` cache lines a step, each step a stride further.
+template <class T, ptrdiff_t lines>
+struct Ahead {
+  const T* p;
+  ptrdiff_t stride;
+  HWY_INLINE void next() {
+    for (ptrdiff_t line = 0; line < lines; ++line) hwy::Prefetch(p + line * cache_line<T>);
+    p += stride;
+  }
+};
+
+template <class T, ptrdiff_t vectors>
+constexpr ptrdiff_t lines_of = (vectors * lanes<T> + cache_line<T> - 1) / cache_line<T>;
+
 // A packed has its strides known, which saves instructions.
 template <class T, ptrdiff_t rows, ptrdiff_t vectors, bool ragged, Fetch fetch, bool a_packed>
 void multiply_column(const Column<T>& column) {
@@ -257,12 +281,10 @@ void multiply_column(const Column<T>& column) {
   const auto mask = hn::FirstN(D(), static_cast<std::size_t>(column.cols - (vectors - 1) * lanes<T>));
   const ptrdiff_t stride = a_packed ? 1 : column.a_stride;
   const ptrdiff_t depth_stride = a_packed ? tile_rows : column.a_depth_stride;
-  const ptrdiff_t late = fetch == Fetch::next ? HWY_MIN(column.depth, fetch_late) : 0;
-  ptrdiff_t ahead_stride = column.ahead_stride;
-  Steps<T, rows, vectors, ragged, fetch> steps;
-  steps.ahead = column.ahead;
   for (ptrdiff_t tile = 0; tile < column.tiles; ++tile) {
     T* const c = column.c + tile * column.c_step;
+    const T* const next_a = column.a + (tile + 1) * column.a_step;
+    Steps<T, rows, vectors, ragged> steps;
     steps.a.set(column.a + tile * column.a_step, stride);
     steps.b = column.b + tile * column.b_step;
     if (column.beta == 0) {
@@ -271,14 +293,35 @@ void multiply_column(const Column<T>& column) {
       steps.sum.load(c, column.c_stride, mask);
       if (column.beta != 1) steps.sum.multiply(column.beta);
     }
-    steps.run(column.depth - late, column, stride, depth_stride, ahead_stride, mask);
-    if constexpr (fetch == Fetch::next) {
-      steps.run(late, column, stride, depth_stride, ahead_stride, mask, static_cast<const T*>(c + column.c_step));
+    if constexpr (fetch == Fetch::nothing) {
+      steps.run(column.depth, column, stride, depth_stride, mask);
+    } else {
+      const ptrdiff_t late = HWY_MIN(column.depth, fetch_late);
+      const ptrdiff_t early = column.depth - late;
+      Ahead<T, lines_of<T, vectors>> next_c = {c + column.c_step, column.c_stride};
+      constexpr ptrdiff_t lines = lines_of<T, vectors>;
+      const bool spread = column.tiles >= lines;
+      if (tile == 0 && column.ahead != nullptr && !spread) {
+        Ahead<T, lines> next_b = {column.ahead, column.b_depth_stride};
+        steps.run(early, column, stride, depth_stride, mask, next_b);
+        steps.run(late, column, stride, depth_stride, mask, next_b, next_c);
+      } else if ((tile < lines && column.ahead != nullptr && spread) || a_packed || depth_stride != 1) {
+        // A line of each of B's rows in each of the first tiles; then A's next rows.
+        const bool of_b = tile < lines && column.ahead != nullptr && spread;
+        Ahead<T, 1> next = of_b ? Ahead<T, 1>{column.ahead + tile * cache_line<T>, column.b_depth_stride}
+                                : Ahead<T, 1>{next_a, depth_stride};
+        steps.run(early, column, stride, depth_stride, mask, next);
+        steps.run(late, column, stride, depth_stride, mask, next, next_c);
+      } else {
+        // A line of each of the next rows, then the next line of each.
+        for (ptrdiff_t k = 0; k < early; k += rows) {
+          Ahead<T, 1> rows_of_a = {next_a + k / rows * cache_line<T>, stride};
+          steps.run(HWY_MIN(early - k, rows), column, stride, depth_stride, mask, rows_of_a);
+        }
+        steps.run(late, column, stride, depth_stride, mask, next_c);
+      }
     }
     steps.sum.store(c, column.c_stride, mask);
-    // The next tile's rows of A.
-    steps.ahead = column.a + (tile + 2) * column.a_step;
-    ahead_stride = a_packed ? tile_rows : 0;
   }
 }
 
@@ -292,15 +335,18 @@ struct Columns {
   }
   static constexpr std::array<MultiplyColumn<T>, most> near = make<Fetch::nothing>(std::make_index_sequence<most>());
   static constexpr std::array<MultiplyColumn<T>, most> far = make<Fetch::next>(std::make_index_sequence<most>());
-  static constexpr MultiplyColumn<T> packed = multiply_column<T, tile_rows, vectors, ragged, Fetch::next, true>;
+  template <bool a_packed>
+  static constexpr MultiplyColumn<T> packed = multiply_column<T, tile_rows, vectors, ragged, Fetch::next, a_packed>;
 
   static MultiplyColumn<T> find(ptrdiff_t rows, const MatmulBlock<T>& block) {
-    if (block.a_packed && rows == tile_rows) return packed;
+    if constexpr (vectors <= tile_vectors) {
+      if (block.a_packed && rows == tile_rows) return packed<true>;
+    }
     return (block.near ? near : far)[static_cast<std::size_t>(rows - 1)];
   }
 };
 
-template <class T, ptrdiff_t vectors = tile_vectors>
+template <class T, ptrdiff_t vectors = most_vectors>
 MultiplyColumn<T> find_column(ptrdiff_t rows, ptrdiff_t cols, const MatmulBlock<T>& block) {
   if constexpr (vectors > 1) {
     if (cols <= (vectors - 1) * lanes<T>) return find_column<T, vectors - 1>(rows, cols, block);
@@ -314,24 +360,25 @@ MultiplyColumn<T> find_column(ptrdiff_t rows, ptrdiff_t cols, const MatmulBlock<
 // Tiles of one column whose elements of C aren't whole vectors in memory: by way of a tile that is.
 template <class T>
 void multiply_scattered(Column<T> column, ptrdiff_t rows, ptrdiff_t col_stride, MultiplyColumn<T> multiply) {
-  alignas(64) T edge[most_rows(1) * tile_cols<T>] = {};
+  constexpr ptrdiff_t stride = most_vectors * lanes<T>;
+  alignas(64) T edge[most_rows(1) * stride] = {};
   Column<T> one = column;
   one.tiles = 1;
   one.c = edge;
-  one.c_stride = tile_cols<T>;
+  one.c_stride = stride;
   for (ptrdiff_t tile = 0; tile < column.tiles; ++tile) {
     T* const c = column.c + tile * column.c_step;
     if (column.beta != 0) {
       for (ptrdiff_t r = 0; r < rows; ++r) {
         for (ptrdiff_t s = 0; s < column.cols; ++s) {
-          edge[r * tile_cols<T> + s] = c[r * column.c_stride + s * col_stride];
+          edge[r * stride + s] = c[r * column.c_stride + s * col_stride];
         }
       }
     }
     multiply(one);
     for (ptrdiff_t r = 0; r < rows; ++r) {
       for (ptrdiff_t s = 0; s < column.cols; ++s) {
-        c[r * column.c_stride + s * col_stride] = edge[r * tile_cols<T> + s];
+        c[r * column.c_stride + s * col_stride] = edge[r * stride + s];
       }
     }
     one.a += column.a_step;
@@ -356,8 +403,10 @@ RowTiles next_tiles(ptrdiff_t left, ptrdiff_t most, bool packed) {
 template <class T>
 void multiply(const MatmulBlock<T>& block) noexcept {
   // B's sliver stays in the first-level cache while all of A's pass by
-  for (ptrdiff_t j = 0; j < block.width; j += tile_cols<T>) {
-    const ptrdiff_t cols = HWY_MIN(block.width - j, tile_cols<T>);
+  const ptrdiff_t wide =
+      block.a_packed || block.b_packed ? tile_cols<T> : vectors_for(block.height, block.depth) * lanes<T>;
+  for (ptrdiff_t j = 0; j < block.width; j += wide) {
+    const ptrdiff_t cols = HWY_MIN(block.width - j, wide);
     const T* b = block.b + (block.b_packed ? j * block.depth : j);
     Column<T> column = {.a = block.a,
                         .a_step = 0,
@@ -372,8 +421,9 @@ void multiply(const MatmulBlock<T>& block) noexcept {
                         .c_stride = block.c_row_stride,
                         .cols = cols,
                         .tiles = 0,
-                        .ahead = b + (block.b_packed ? tile_cols<T> * block.depth : tile_cols<T>),
-                        .ahead_stride = block.b_packed ? tile_cols<T> : block.b_depth_stride};
+                        .ahead = j + wide >= block.width ? nullptr
+                                 : block.b_packed        ? b + wide * block.depth
+                                                         : b + wide};
     const ptrdiff_t most = block.a_packed ? tile_rows : most_rows((cols + lanes<T> - 1) / lanes<T>);
     const ptrdiff_t a_row = block.a_packed ? block.depth : block.a_stride;
     for (ptrdiff_t i = 0; i < block.height;) {
@@ -440,8 +490,7 @@ void multiply_batch(const MatmulBlock<T>& first, const MatmulSteps& steps, ptrdi
                                 .c_stride = first.c_row_stride,
                                 .cols = cols,
                                 .tiles = count,
-                                .ahead = first.b,
-                                .ahead_stride = 0,
+                                .ahead = nullptr,
                                 .b_step = steps.b};
       find_column<T>(rows, cols, first)(column);
       i += rows;
@@ -488,36 +537,49 @@ HWY_INLINE void pack_line(const T* x, ptrdiff_t stride, T scale, T* packed) {
 template <class T, ptrdiff_t sliver>
 void pack(const T* x, ptrdiff_t width, ptrdiff_t depth, ptrdiff_t stride, ptrdiff_t depth_stride, T scale,
           T* packed) noexcept {
+  // The widest vector of which a sliver is a whole number.
+  constexpr ptrdiff_t part = std::gcd(sliver, lanes<T>);
+  const hn::CappedTag<T, static_cast<std::size_t>(part)> d;
+  const auto factor = hn::Set(d, scale);
   for (ptrdiff_t i = 0; i < width; i += sliver, packed += sliver * depth) {
     const T* from = x + i * stride;
     const T* ahead = from + sliver * stride;
     const ptrdiff_t filled = HWY_MIN(width - i, sliver);
+    if (filled < sliver) std::fill(packed, packed + sliver * depth, T{0});
     ptrdiff_t k = 0;
     if (filled == sliver && stride == 1) {
       for (; k < depth; ++k) {
         for (ptrdiff_t r = 0; r < sliver; r += cache_line<T>) hwy::Prefetch(ahead + k * depth_stride + r);
-        for (ptrdiff_t r = 0; r < sliver; ++r) packed[k * sliver + r] = scale * from[k * depth_stride + r];
+        for (ptrdiff_t r = 0; r < sliver; r += part) {
+          StoreU(Mul(LoadU(d, from + k * depth_stride + r), factor), d, packed + k * sliver + r);
+        }
       }
     }
     if constexpr (HWY_TARGET != HWY_SCALAR) {
       // A cache line of each row at a time: rows a power of two apart push each other out of the cache
-      if (filled == sliver && depth_stride == 1) {
+      if (depth_stride == 1) {
         constexpr ptrdiff_t together = 16 / sizeof(T);
         for (; k + cache_line<T> <= depth; k += cache_line<T>) {
-          for (ptrdiff_t r = 0; r < sliver; ++r) hwy::Prefetch(ahead + r * stride + k);
+          if (i + sliver < width) {
+            for (ptrdiff_t r = 0; r < sliver; ++r) hwy::Prefetch(ahead + r * stride + k);
+          }
           ptrdiff_t r = 0;
-          for (; r + together <= sliver; r += together) {
+          for (; r + together <= filled; r += together) {
             pack_line<sliver, together>(from + r * stride + k, stride, scale, packed + k * sliver + r);
           }
-          if constexpr (sliver % together != 0) {
+          for (; r + 2 <= filled; r += 2) {
             pack_line<sliver, 2>(from + r * stride + k, stride, scale, packed + k * sliver + r);
+          }
+          if (r < filled) {
+            for (ptrdiff_t s = 0; s < cache_line<T>; ++s) {
+              packed[(k + s) * sliver + r] = scale * from[r * stride + k + s];
+            }
           }
         }
       }
     }
     for (; k < depth; ++k) {
       for (ptrdiff_t r = 0; r < filled; ++r) packed[k * sliver + r] = scale * from[r * stride + k * depth_stride];
-      for (ptrdiff_t r = filled; r < sliver; ++r) packed[k * sliver + r] = 0;
     }
   }
 }

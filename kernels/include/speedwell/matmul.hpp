@@ -18,11 +18,18 @@ struct MatmulOptions {
 //
 // Each element is one chain in ascending k, c = fma(alpha * a(i, k), b(k, j), c), begun from beta * c(i, j): the same
 // bits on every backend, thread count and instruction set that has fused multiply-add. alpha and beta are rounded to
-// the element type first, and so is alpha * a(i, k). beta = 0 never reads C, alpha = 0 never reads A or B.
+// the element type first, and so is alpha * a(i, k). beta = 0 never reads C, alpha = 0 never reads A or B. NaN and
+// infinity in A and B spread as IEEE 754 says.
 //
-// Work O(m n k), memory O(blocks), none allocated once warm. Blocked and packed after Goto and van de Geijn, "Anatomy
-// of High-Performance Matrix Multiplication" (ACM TOMS 34, 2008), with the register tiles of Van Zee and van de Geijn,
-// "BLIS: A Framework for Rapidly Instantiating BLAS Functionality" (ACM TOMS 41, 2015).
+// Where C is one row or one column, a matrix-vector product, its few chains would be slower than the memory. There each
+// element has 16 lanes begun from 0, lane l the chain of fma(a(i, k), b(k, j), lane) over k = l, l + 16, l + 32, ...;
+// they are added by halves, lane l and lane l + 8, then + 4, + 2 and + 1; and then c = fma(alpha, sum, beta * c), or
+// alpha * sum if beta = 0. (So a row of a larger product can differ from it in the last bits.)
+//
+// Work O(m n k), memory O(blocks), none allocated once warm, and small products are computed where they lie. Blocked and
+// packed after Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (ACM TOMS 34, 2008), with the
+// register tiles of Van Zee and van de Geijn, "BLIS: A Framework for Rapidly Instantiating BLAS Functionality" (ACM TOMS
+// 41, 2015); factors are packed only where that pays.
 //
 // Throws InvalidArgument, with C untouched, on shapes that don't match, overlap, null data with a non-empty size,
 // negative or overflowing sizes, or a backend or thread count that can't be had.
