@@ -286,7 +286,9 @@ void multiply_column(const Column<T>& column) {
     const T* const next_a = column.a + (tile + 1) * column.a_step;
     Steps<T, rows, vectors, ragged> steps;
     steps.a.set(column.a + tile * column.a_step, stride);
-    steps.b = column.b + tile * column.b_step;
+    steps.b = column.b;
+    // Batches fetch for themselves; where a tile does, this would take a register from its loop
+    if constexpr (fetch == Fetch::nothing) steps.b += tile * column.b_step;
     if (column.beta == 0) {
       steps.sum.set_zero();
     } else {
