@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdlib>
@@ -335,14 +336,27 @@ struct Matrix {
   MatrixView<T> view;
 };
 
-// The chain that the tile's header states, begun from 0.
+// What matmul's header states for beta = 0: a chain begun from 0, or, where C is a row or a column, 16 lanes of them.
 template <class T>
 T chain(const MatrixView<const T>& a, const MatrixView<const T>& b, T alpha, ptrdiff_t i, ptrdiff_t j) {
+  const auto add = [](T x, T y, T sum) {
+    const T product = x * y;
+    return tests::has_fma() ? std::fma(x, y, sum) : sum + product;
+  };
+  if (a.rows == 1 || b.cols == 1) {
+    std::array<T, 16> lanes = {};
+    for (ptrdiff_t k = 0; k < a.cols; ++k) {
+      T& lane = lanes[static_cast<std::size_t>(k % 16)];
+      lane = add(a(i, k), b(k, j), lane);
+    }
+    for (std::size_t half = 8; half > 0; half /= 2) {
+      for (std::size_t l = 0; l < half; ++l) lanes[l] += lanes[l + half];
+    }
+    return alpha * lanes[0];
+  }
   T sum = 0;
   for (ptrdiff_t k = 0; k < a.cols; ++k) {
-    const T x = alpha * a(i, k);
-    const T product = x * b(k, j);
-    sum = tests::has_fma() ? std::fma(x, b(k, j), sum) : sum + product;
+    sum = add(alpha * a(i, k), b(k, j), sum);
   }
   return sum;
 }
@@ -416,8 +430,14 @@ TYPED_TEST(MatmulBlockingOf, DirectlyWhereNothingNeedsPacking) {
   EXPECT_TRUE(this->direct(5, n, 7, {7}, {n}, {n}));
   EXPECT_TRUE(this->direct(5, n, 7, {-9}, {-n - 3}, {-n - 1}));
   EXPECT_TRUE(this->direct(2, n, 0, {1}, {n}, {n}));
-  EXPECT_FALSE(this->direct(1, n, 7, {7}, {n}, {n}));
-  EXPECT_FALSE(this->direct(5, 1, 7, {7}, {1}, {1}));
+  // A row or a column of C, where the vector is contiguous.
+  EXPECT_TRUE(this->direct(1, n, 7, {7}, {n}, {n}));
+  EXPECT_TRUE(this->direct(5, 1, 7, {7}, {1}, {1}));
+  EXPECT_TRUE(this->direct(5, 1, 7, {7}, {1}, {3}, 2));
+  EXPECT_TRUE(this->direct(5, 1, 1, {1}, {9}, {1}));
+  EXPECT_FALSE(this->direct(5, 1, 7, {7}, {2}, {1}));
+  EXPECT_FALSE(this->direct(1, n, 7, {14, 2}, {n}, {n}));
+  EXPECT_FALSE(this->direct(5, 1, 7, {7}, {1}, {1}, 0));
   EXPECT_FALSE(this->direct(5, n, 7, {7}, {n}, {n}, 2));
   EXPECT_FALSE(this->direct(5, n, 7, {7}, {n + 1, -1}, {n}));
   EXPECT_FALSE(this->direct(5, n, 7, {7}, {1, 7}, {n}));
