@@ -346,7 +346,7 @@ TYPED_TEST(MatmulBatch, AsManyThreadsAsAskedTakePart) {
     Shape shape;
     double alpha;
   };
-  for (const Problem& problem : {Problem{3000, {32, 32, 32}, 1}, {3000, {32, 32, 32}, 2}, {1, {700, 700, 700}, 1}}) {
+  for (const Problem& problem : {Problem{1000, {32, 32, 32}, 1}, {1000, {32, 32, 32}, 2}, {1, {400, 400, 400}, 1}}) {
     const auto [m, n, k] = problem.shape;
     const auto a = Batch<T>::random(problem.count, m, k);
     const auto b = Batch<T>::random(problem.count, k, n);
