@@ -309,10 +309,11 @@ template <class T>
 void MatmulBlocking<T>::multiply_vector(ptrdiff_t block) const noexcept {
   const MatmulCut::Range rows = cuts_.block_rows.part(block);
   if (rows.size == 0) return;
-  const T* a = depth_ > 0 ? &a_(rows.first, 0) : nullptr;
   const T* x = cuts_.pack_b ? packed_b_ : b_.data;
-  matvec_tile<T>().multiply(a, a_.row_stride, a_.col_stride, x, rows.size, depth_, scale_a_ * scale_b_, beta_,
-                            &c_(rows.first, 0), c_.row_stride);
+  // Without any k there may be no A to point to.
+  const bool empty = depth_ == 0;
+  matvec_tile<T>().multiply(empty ? nullptr : &a_(rows.first, 0), empty ? 0 : a_.row_stride, empty ? 0 : a_.col_stride,
+                            x, rows.size, depth_, scale_a_ * scale_b_, beta_, &c_(rows.first, 0), c_.row_stride);
 }
 
 template <class T>
@@ -419,7 +420,7 @@ bool multiply_vector_directly(const MatrixView<const T>& a, const MatrixView<con
   static const MatvecTile<T>& tile = matvec_tile<T>();
   const bool is_row = c.cols != 1;
   const ptrdiff_t x_stride = is_row ? a.col_stride : b.row_stride;
-  if (alpha == 0 || (x_stride != 1 && a.cols > 1)) return false;
+  if (alpha == 0 || a.cols == 0 || (x_stride != 1 && a.cols > 1)) return false;
   if (is_row) {
     tile.multiply(b.data, b.col_stride, b.row_stride, a.data, c.cols, a.cols, alpha, beta, c.data, c.col_stride);
   } else {
