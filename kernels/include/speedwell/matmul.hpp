@@ -26,10 +26,10 @@ struct MatmulOptions {
 // they are added by halves, lane l and lane l + 8, then + 4, + 2 and + 1; and then c = fma(alpha, sum, beta * c), or
 // alpha * sum if beta = 0. (So a row of a larger product can differ from it in the last bits.)
 //
-// Work O(m n k), memory O(blocks), none allocated once warm, and small products are computed where they lie. Blocked and
-// packed after Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (ACM TOMS 34, 2008), with the
-// register tiles of Van Zee and van de Geijn, "BLIS: A Framework for Rapidly Instantiating BLAS Functionality" (ACM TOMS
-// 41, 2015); factors are packed only where that pays.
+// Work O(m n k), memory O(blocks), none allocated once warm, and small products are computed where they lie. Blocked
+// and packed after Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (ACM TOMS 34, 2008), with
+// the register tiles of Van Zee and van de Geijn, "BLIS: A Framework for Rapidly Instantiating BLAS Functionality" (ACM
+// TOMS 41, 2015); factors are packed only where that pays.
 //
 // Throws InvalidArgument, with C untouched, on shapes that don't match, overlap, null data with a non-empty size,
 // negative or overflowing sizes, or a backend or thread count that can't be had.
