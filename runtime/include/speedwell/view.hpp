@@ -162,8 +162,8 @@ struct MatrixBatchView {
  private:
   // A step that overflows is caught by the kernels' checks.
   static constexpr std::ptrdiff_t following_step(const MatrixView<T>& first) {
-    constexpr std::ptrdiff_t most = std::numeric_limits<std::ptrdiff_t>::max();
     const auto reach = [](std::ptrdiff_t count, std::ptrdiff_t stride) {
+      constexpr std::ptrdiff_t most = std::numeric_limits<std::ptrdiff_t>::max();
       if (count <= 0) return std::ptrdiff_t{0};
       if (stride < -most) return most;
       const std::ptrdiff_t length = stride < 0 ? -stride : stride;
