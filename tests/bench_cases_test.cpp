@@ -333,7 +333,7 @@ void expect_blurs_are_told_apart(const char* name) {
   const auto workload = make(name);
   auto& blur = dynamic_cast<FilterWorkload<T, T>&>(*workload);
   const GaussianBlurOptions right = {
-      .sigma = blur.sigma(), .width = blur.width(), .height = blur.width(), .backend = Sequential{}};
+      .sigma = blur.task().sigma, .width = blur.task().width, .height = blur.task().height, .backend = Sequential{}};
   gaussian_blur(blur.src(), blur.dst(), right);
   ASSERT_THAT(workload->verify(), IsEmpty());
   GaussianBlurOptions wrong = right;

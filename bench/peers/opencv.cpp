@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // OpenCV's image filters as a child of the sweep.
+#include <set>
+#include <string_view>
+
 #include <opencv2/core.hpp>
 #include <opencv2/core/utility.hpp>
 #include <opencv2/imgproc.hpp>
@@ -21,17 +24,18 @@ template <class S, class D>
 std::function<void()> filter(FilterWorkload<S, D>& workload) {
   const cv::Mat src = header(workload.src());
   cv::Mat dst = header(workload.dst());
-  const int width = workload.width();
-  const double sigma = workload.sigma();
-  switch (workload.filter()) {
+  const FilterTask task = workload.task();
+  switch (task.filter) {
     case Filter::gaussian_blur:
-      return [=]() mutable { cv::GaussianBlur(src, dst, {width, width}, sigma, sigma, cv::BORDER_REFLECT_101); };
+      return [=]() mutable {
+        cv::GaussianBlur(src, dst, {task.width, task.height}, task.sigma, task.sigma, cv::BORDER_REFLECT_101);
+      };
     case Filter::sobel:
-      return [=]() mutable { cv::Sobel(src, dst, dst.depth(), 1, 0, width, 1, 0, cv::BORDER_REFLECT_101); };
+      return [=]() mutable { cv::Sobel(src, dst, dst.depth(), 1, 0, task.width, 1, 0, cv::BORDER_REFLECT_101); };
     case Filter::median_blur:
-      break;
+      return [=]() mutable { cv::medianBlur(src, dst, task.width); };
   }
-  return [=]() mutable { cv::medianBlur(src, dst, width); };
+  return {};
 }
 
 class OpenCvPeer final : public Peer {
@@ -43,7 +47,8 @@ class OpenCvPeer final : public Peer {
   std::string wait_policy() const override { return "that of its threading library"; }
 
   bool offers(const Case& which) const override {
-    return which.kernel == "gaussian_blur" || which.kernel == "sobel" || which.kernel == "median_blur";
+    static const std::set<std::string_view> kernels = {"gaussian_blur", "median_blur", "sobel"};
+    return kernels.count(which.kernel) > 0;
   }
 
   std::function<void()> call(Workload& workload) override {

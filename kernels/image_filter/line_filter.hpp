@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What all filters share: rows and borders. For each row of the result, a filter combines the rows of the image round
-// it into lines (vertically), and neighbouring samples of the lines into the row (horizontally).
+// Filters of rows and columns, and their borders. For each row of the result, a filter combines the rows of the image
+// round it into lines (vertically), and neighbouring samples of the lines into the row (horizontally).
 //
 // Columns come first because rows of the image can then be read where they lie: beyond the top and the bottom a table
 // of pointers stands for the border, and only the lines, of which there are a few whatever the filter's height, need
@@ -9,15 +9,17 @@
 #pragma once
 
 #include <hwy/cache_control.h>
+
 #include <algorithm>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <new>
+
 #include <speedwell/image_filter.hpp>
 
 #include "kernels/image_filter/border.hpp"
+#include "kernels/image_filter/checks.hpp"
 #include "kernels/image_filter/stream_row_tile.hpp"
+#include "kernels/image_filter/strip_pass.hpp"
 #include "runtime/dispatch.hpp"
 #include "runtime/workspace.hpp"
 
@@ -40,10 +42,7 @@ struct FilterCall {
   ImageView<Out> dst;
   Border border;
   In border_value;
-  std::ptrdiff_t strips;
   StreamRow stream_row;  // nullptr: through the caches
-  runtime::Participants& participants;
-  std::atomic<bool>& out_of_memory;
 
   // Rows first .. first + count - 1 of the result, reading also those that the filter's radius reaches.
   void filter_rows(std::ptrdiff_t first, std::ptrdiff_t count) const;
@@ -52,22 +51,6 @@ struct FilterCall {
   struct Scratch;
   void filter_row(const In* const* rows, Out* out, const Scratch& scratch) const;
 };
-
-// For StripPass. No exception can leave some of the models' loops, so lack of memory is noted for the caller to throw.
-template <class Filter>
-void filter_strip(const void* context, std::ptrdiff_t strip) noexcept {
-  const auto& call = *static_cast<const FilterCall<Filter>*>(context);
-  call.participants.note();
-  // Spread so that no strip is more than a row longer than another; no product here exceeds the number of rows.
-  const std::ptrdiff_t share = call.dst.height / call.strips;
-  const std::ptrdiff_t longer = call.dst.height % call.strips;
-  const std::ptrdiff_t first = strip * share + std::min(strip, longer);
-  try {
-    call.filter_rows(first, share + (strip < longer ? 1 : 0));
-  } catch (const std::bad_alloc&) {
-    call.out_of_memory.store(true, std::memory_order_relaxed);
-  }
-}
 
 namespace detail {
 
@@ -187,6 +170,26 @@ void FilterCall<Filter>::filter_row(const In* const* rows, Out* out, const Scrat
       }
     }
   }
+}
+
+// The filter with the options' backend and border. Everything but its own options has to be checked before.
+template <class Filter, class Options>
+void run_line_filter(const Filter& filter, ImageView<const typename Filter::In> src,
+                     ImageView<typename Filter::Out> dst, const Options& options) {
+  constexpr std::size_t sample_bytes = sizeof(typename Filter::In) + sizeof(typename Filter::Out);
+  const double samples =
+      static_cast<double>(src.width) * static_cast<double>(src.height) * static_cast<double>(src.channels);
+  const FilterCall<Filter> call = {.filter = filter,
+                                   .src = src,
+                                   .dst = dst,
+                                   .border = options.border,
+                                   .border_value = saturated<typename Filter::In>(options.border_value),
+                                   .stream_row = stream_row_for(samples * sample_bytes)};
+  runtime::Participants participants;
+  run_strips(runtime::choose(options.backend, {samples * filter.operations(), samples * sample_bytes}), participants,
+             {.rows = samples == 0 ? 0 : src.height,
+              .row_bytes = static_cast<std::size_t>(src.width * src.channels) * sample_bytes},
+             [&call](std::ptrdiff_t first, std::ptrdiff_t count) { call.filter_rows(first, count); });
 }
 
 }  // namespace speedwell::image_filter

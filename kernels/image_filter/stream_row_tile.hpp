@@ -19,4 +19,7 @@ struct StreamRowTiles;
 // For the instruction set in use.
 StreamRow stream_row_tile();
 
+// That copy if source and result, `bytes` together, don't fit in the last cache; else nullptr.
+StreamRow stream_row_for(double bytes);
+
 }  // namespace speedwell::image_filter

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/image_filter/gaussian_blur_tile.hpp"
+
+#include <cmath>
+
+#include "kernels/image_filter/checks.hpp"
+#include "kernels/image_filter/line_filter.hpp"
+
+namespace speedwell {
+
+namespace image_filter {
+namespace {
+
+void check_sigma(std::string_view function, std::string_view name, double sigma) {
+  if (!(sigma > 0 && std::isfinite(sigma))) {
+    refuse(function, std::string(name) + " is " + text(sigma) + ", expected a positive finite number");
+  }
+}
+
+// The side of a Gaussian filter: as given, or from sigma, looking `reach` sigmas far to each side.
+int gaussian_side(std::string_view name, int side, double sigma, double reach) {
+  constexpr int most = 2 * max_radius + 1;
+  if (side != 0) {
+    if (side < 0 || side % 2 == 0 || side > most) {
+      refuse("gaussian_blur", std::string(name) + " is " + std::to_string(side) +
+                                  ", expected an odd number from 1 to " + std::to_string(most) + ", or 0");
+    }
+    return side;
+  }
+  const double wanted = std::round(2 * reach * sigma + 1);
+  if (wanted > most) {
+    refuse("gaussian_blur", "sigma " + text(sigma) + " asks for a " + std::string(name) + " of " + text(wanted) +
+                                ", expected at most " + std::to_string(most));
+  }
+  return static_cast<int>(wanted) | 1;
+}
+
+template <class T, class LineSample>
+struct GaussianBlur {
+  using In = T;
+  using Line = LineSample;
+  using Out = T;
+  static constexpr int planes = 1;
+
+  const GaussianBlurTile<T, Line>& tile;
+  GaussianWeights<T> x;
+  GaussianWeights<T> y;
+
+  // The weights aren't set to zero first: they are large, and few of them are used.
+  GaussianBlur() : tile(gaussian_blur_tile<T, Line>()) {}
+
+  int radius_x() const { return x.radius; }
+  int radius_y() const { return y.radius; }
+  // Operations a sample: a multiplication and an addition a tap.
+  double operations() const { return 4.0 * (x.radius + y.radius + 1); }
+  void vertical(const In* const* rows, Line* line, std::ptrdiff_t, std::ptrdiff_t first, std::ptrdiff_t n) const {
+    tile.vertical(rows, line, first, n, y);
+  }
+  void horizontal(const Line* line, std::ptrdiff_t, Out* out, std::ptrdiff_t n, std::ptrdiff_t channels) const {
+    tile.horizontal(line, out, n, channels, x);
+  }
+};
+
+template <class T, class Line>
+void gaussian_blur_of(ImageView<const T> src, ImageView<T> dst, const GaussianBlurOptions& options, double reach) {
+  check_images("gaussian_blur", src, dst);
+  check_border("gaussian_blur", options.border, options.border_value);
+  check_sigma("gaussian_blur", "sigma", options.sigma);
+  const double sigma_y = options.sigma_y == 0 ? options.sigma : options.sigma_y;
+  check_sigma("gaussian_blur", "sigma_y", sigma_y);
+  const int width = gaussian_side("width", options.width, options.sigma, reach);
+  const int height = gaussian_side("height", options.height, sigma_y, reach);
+
+  GaussianBlur<T, Line> filter;
+  make_gaussian_weights(filter.x, options.sigma, width);
+  make_gaussian_weights(filter.y, sigma_y, height);
+  run_line_filter(filter, src, dst, options);
+}
+
+}  // namespace
+}  // namespace image_filter
+
+void gaussian_blur(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const GaussianBlurOptions& options) {
+  image_filter::gaussian_blur_of<std::uint8_t, std::int16_t>(src, dst, options, 3);
+}
+
+void gaussian_blur(ImageView<const float> src, ImageView<float> dst, const GaussianBlurOptions& options) {
+  image_filter::gaussian_blur_of<float, float>(src, dst, options, 4);
+}
+
+}  // namespace speedwell
