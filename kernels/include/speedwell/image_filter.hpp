@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Image filters on 1, 3 or 4 interleaved channels, each channel by itself.
 //
-// Common to all: src and dst have the same size and number of channels and must not overlap (nor dst itself); rows may
-// have any stride. The same bits come from every backend and thread count, and from every instruction set that has
-// fused multiply-add. Each throws InvalidArgument, with dst untouched, on sizes that don't match, overlap, null data
-// with a non-empty size, negative or overflowing sizes, a channel count other than 1, 3 or 4, or a backend or thread
-// count that can't be had. Empty images are valid and nothing is done.
+// Common to all, where nothing else is said: src and dst have the same size and number of channels and must not overlap
+// (nor dst itself); rows may have any stride. The same bits come from every backend and thread count, and from every
+// instruction set that has fused multiply-add. Each throws InvalidArgument, with dst untouched, on sizes that don't
+// match, overlap, null data with a non-empty size, negative or overflowing sizes, a channel count other than 1, 3 or 4,
+// or a backend or thread count that can't be had. Empty images are valid and nothing is done.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 
@@ -76,5 +77,38 @@ struct MedianBlurOptions {
 // NaN gives an unspecified element of the window.
 void median_blur(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const MedianBlurOptions& = {});
 void median_blur(ImageView<const float> src, ImageView<float> dst, const MedianBlurOptions& = {});
+
+struct RgbToGrayOptions {
+  Backend backend = Automatic{};
+};
+
+// The luma of BT.601. src has 3 channels, red first, or 4, of which the last is ignored; dst has one channel and the
+// same width and height. Work O(1) a pixel.
+// uint8_t: exactly (9798 r + 19235 g + 3735 b + 16384) >> 15. The weights sum to 32768: white stays white, and gray is
+// what it was. float: fma(0.114, b, fma(0.587, g, 0.299 r)), the weights rounded to float.
+void rgb_to_gray(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const RgbToGrayOptions& = {});
+void rgb_to_gray(ImageView<const float> src, ImageView<float> dst, const RgbToGrayOptions& = {});
+
+struct HistogramOptions {
+  Backend backend = Automatic{};
+};
+
+// [channel][value]; zero for channels that the image doesn't have.
+using Histogram = std::array<std::array<std::uint64_t, 256>, 4>;
+
+// How many pixels have each value, in each channel. Work O(1) a sample. Each strip of rows counts in tables of its own,
+// and neighbours in different tables, as the next increment of one counter waits for the one before.
+Histogram histogram(ImageView<const std::uint8_t> src, const HistogramOptions& = {});
+
+struct EqualizeOptions {
+  Backend backend = Automatic{};
+};
+
+// Histogram equalisation of one channel, as OpenCV's equalizeHist. With n(v) pixels of value v, `least` the smallest
+// value that occurs and N all pixels, dst is round((n(least + 1) + ... + n(v)) * s), where the sum is converted to
+// float, s = 255 / (N - n(least)), both operations are rounded in float, and the result to nearest, halves to even.
+// `least` becomes 0; an image of one value stays what it is. dst may be src itself, with the same stride, but not
+// overlap it otherwise. Work O(1) a pixel, in two passes: the histogram, and a table of 256.
+void equalize(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const EqualizeOptions& = {});
 
 }  // namespace speedwell
