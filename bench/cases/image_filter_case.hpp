@@ -16,6 +16,9 @@ enum class Filter {
   rgb_to_gray,    // from three channels
   histogram,      // the result: 256 pixels, each the counts of one value, a channel for each of the image's
   equalize,
+  resize_nearest,
+  resize_linear,
+  resize_area,
 };
 
 struct FilterTask {

@@ -54,6 +54,12 @@ std::function<void()> filter(FilterWorkload<S, D>& workload) {
       return [=]() mutable { count_values(src, dst); };
     case Filter::equalize:
       return [=]() mutable { cv::equalizeHist(src, dst); };
+    case Filter::resize_nearest:
+      return [=]() mutable { cv::resize(src, dst, dst.size(), 0, 0, cv::INTER_NEAREST); };
+    case Filter::resize_linear:
+      return [=]() mutable { cv::resize(src, dst, dst.size(), 0, 0, cv::INTER_LINEAR); };
+    case Filter::resize_area:
+      return [=]() mutable { cv::resize(src, dst, dst.size(), 0, 0, cv::INTER_AREA); };
   }
   return {};
 }
@@ -67,8 +73,8 @@ class OpenCvPeer final : public Peer {
   std::string wait_policy() const override { return "that of its threading library"; }
 
   bool offers(const Case& which) const override {
-    static const std::set<std::string_view> kernels = {"equalize",    "gaussian_blur", "histogram",
-                                                       "median_blur", "rgb_to_gray",   "sobel"};
+    static const std::set<std::string_view> kernels = {"equalize", "gaussian_blur", "histogram", "median_blur",
+                                                       "resize",   "rgb_to_gray",   "sobel"};
     return kernels.count(which.kernel) > 0;
   }
 

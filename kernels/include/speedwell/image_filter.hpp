@@ -111,4 +111,35 @@ struct EqualizeOptions {
 // overlap it otherwise. Work O(1) a pixel, in two passes: the histogram, and a table of 256.
 void equalize(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const EqualizeOptions& = {});
 
+enum class Interpolation {
+  nearest,
+  linear,
+  area,
+};
+
+std::string_view name(Interpolation interpolation);
+
+struct ResizeOptions {
+  Interpolation interpolation = Interpolation::linear;
+  Backend backend = Automatic{};
+};
+
+// src in the size of dst, with as many channels; all as OpenCV's resize. A side is at most 67108864. src has pixels if
+// dst has. With n samples of src and m of dst along an axis:
+//
+// nearest: dst(i) = src(min(floor(i s), n - 1)), s = 1 / (m / n), all in double. Work O(1) a sample of dst.
+// linear: dst(i) lies at (i + 1/2) n / m - 1/2, not beyond the outermost samples, between two samples of src each way,
+// at exact places. Columns first: v = a + w (b - a), then the same of two neighbours in v. Work O(1) a sample of dst
+// and of the rows of src that it needs. float: with the places rounded to float, and fused multiply-add. uint8_t: the
+// places are integers out of 32768, v is rounded to an integer out of 128, the result likewise and then to an integer,
+// all halves up: within 0.53 of the exact value. Where src is twice as wide and twice as high, both come to the mean of
+// four: uint8_t as said, which is (sum + 2) >> 2, float as ((a + c) + (b + d)) / 4, where c is below a.
+// area: the mean of what a sample of dst covers of src, where src is at least as large in both directions. Weights are
+// overlaps rounded to float; sums in float, from the top, then from the left, by fused multiply-add; rounded to
+// nearest, halves to even. Work O(1) a sample of src. Twice the size both ways: as linear. Where dst is larger in a
+// direction, linear between areas: with k = floor(i n / m), dst(i) is between src(k) and src(k + 1) at the fraction of
+// it that lies in the latter, max(0, (i + 1) - (k + 1) m / n).
+void resize(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const ResizeOptions& = {});
+void resize(ImageView<const float> src, ImageView<float> dst, const ResizeOptions& = {});
+
 }  // namespace speedwell
