@@ -174,7 +174,38 @@ double window_sum(sw::ImageView<const T> image, int x, int y, int channel, Borde
   return sum;
 }
 
-// Runs the filter on every backend; each result must be what is expected, bit for bit the same, and stay in its image.
+// Runs a filter on every backend; each result must be what is expected, bit for bit the same, and stay in its image.
+template <class In, class Out>
+void check_result(const Image<In>& src, Shape shape, Layout layout,
+                  const std::function<void(sw::ImageView<const In>, sw::ImageView<Out>, sw::Backend)>& run,
+                  const std::function<double(int x, int y, int channel)>& expected_at, double tolerance,
+                  const std::vector<sw::Backend>& backends) {
+  Image<Out> expected_memory = poisoned<Out>(shape, layout);
+  const std::vector<Out> poison = expected_memory.memory();
+
+  Image<Out> first = expected_memory;
+  run(src, first, backends.front());
+  for (int y = 0; y < shape.height; ++y) {
+    for (int x = 0; x < shape.width; ++x) {
+      for (int k = 0; k < shape.channels; ++k) {
+        const double expected = expected_at(x, y, k);
+        const Out found = first.view()(x, y, k);
+        ASSERT_TRUE(std::abs(static_cast<double>(found) - expected) <= tolerance)
+            << "at (" << x << ", " << y << ", " << k << "): " << +found << ", expected " << expected;
+        // What should be there in the end, so that the rest can be compared with the poison.
+        expected_memory.view()(x, y, k) = found;
+      }
+    }
+  }
+  ASSERT_TRUE(same_bits(first.memory(), expected_memory.memory())) << "wrote outside of the image";
+  for (const sw::Backend& backend : backends) {
+    Image<Out> result(shape, layout);
+    result.memory() = poison;
+    run(src, result, backend);
+    ASSERT_TRUE(same_bits(result.memory(), first.memory())) << "other bits on " << text(backend);
+  }
+}
+
 template <class In, class Out>
 void check(const Filter<In, Out>& filter, Shape shape, Border border, Layout layout,
            const std::vector<sw::Backend>& backends) {
@@ -184,30 +215,12 @@ void check(const Filter<In, Out>& filter, Shape shape, Border border, Layout lay
                std::to_string(seed()));
   const Image<In> src = random_image<In>(shape, layout);
   const double outside = random_sample<In>();
-  Image<Out> expected_memory = poisoned<Out>(shape, other(layout));
-  const std::vector<Out> poison = expected_memory.memory();
-
-  Image<Out> first = expected_memory;
-  filter.run(src, first, border, outside, backends.front());
-  for (int y = 0; y < shape.height; ++y) {
-    for (int x = 0; x < shape.width; ++x) {
-      for (int k = 0; k < shape.channels; ++k) {
-        const double expected = filter.expected(src, x, y, k, border, outside);
-        const Out found = first.view()(x, y, k);
-        ASSERT_TRUE(std::abs(static_cast<double>(found) - expected) <= filter.tolerance)
-            << "at (" << x << ", " << y << ", " << k << "): " << +found << ", expected " << expected;
-        // What should be there in the end, so that the rest can be compared with the poison.
-        expected_memory.view()(x, y, k) = found;
-      }
-    }
-  }
-  ASSERT_TRUE(same_bits(first.memory(), expected_memory.memory())) << "wrote outside of the image";
-  for (const sw::Backend& backend : backends) {
-    Image<Out> result(shape, other(layout));
-    result.memory() = poison;
-    filter.run(src, result, border, outside, backend);
-    ASSERT_TRUE(same_bits(result.memory(), first.memory())) << "other bits on " << text(backend);
-  }
+  check_result<In, Out>(
+      src, shape, other(layout),
+      [&](sw::ImageView<const In> from, sw::ImageView<Out> to, const sw::Backend& backend) {
+        filter.run(from, to, border, outside, backend);
+      },
+      [&](int x, int y, int k) { return filter.expected(src, x, y, k, border, outside); }, filter.tolerance, backends);
 }
 
 // Sizes round those of a vector of bytes or floats on each instruction set, and round a turn of the row loop.

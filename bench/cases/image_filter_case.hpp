@@ -13,6 +13,12 @@ enum class Filter {
   gaussian_blur,  // `width` x `height`, `sigma` in both directions
   sobel,          // d/dx, 3 x 3
   median_blur,    // `width` x `width`
+  rgb_to_gray,    // from three channels
+  histogram,      // the result: 256 pixels, each the counts of one value, a channel for each of the image's
+  equalize,
+  resize_nearest,
+  resize_linear,
+  resize_area,
 };
 
 struct FilterTask {

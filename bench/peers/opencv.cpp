@@ -20,6 +20,20 @@ cv::Mat header(ImageView<T> image) {
                  const_cast<Element*>(image.data), static_cast<std::size_t>(image.row_stride) * sizeof(T));
 }
 
+// calcHist's counts are floats, and of one channel unless joint ones are meant.
+void count_values(const cv::Mat& src, cv::Mat& dst) {
+  constexpr int values = 256;
+  constexpr float from_to[] = {0, values};
+  const float* range = from_to;
+  for (int channel = 0; channel < src.channels(); ++channel) {
+    cv::Mat counts;
+    cv::calcHist(&src, 1, &channel, cv::Mat(), counts, 1, &values, &range);
+    for (int value = 0; value < values; ++value) {
+      dst.ptr<std::int32_t>()[value * src.channels() + channel] = static_cast<std::int32_t>(counts.at<float>(value));
+    }
+  }
+}
+
 template <class S, class D>
 std::function<void()> filter(FilterWorkload<S, D>& workload) {
   const cv::Mat src = header(workload.src());
@@ -34,6 +48,18 @@ std::function<void()> filter(FilterWorkload<S, D>& workload) {
       return [=]() mutable { cv::Sobel(src, dst, dst.depth(), 1, 0, task.width, 1, 0, cv::BORDER_REFLECT_101); };
     case Filter::median_blur:
       return [=]() mutable { cv::medianBlur(src, dst, task.width); };
+    case Filter::rgb_to_gray:
+      return [=]() mutable { cv::cvtColor(src, dst, cv::COLOR_RGB2GRAY); };
+    case Filter::histogram:
+      return [=]() mutable { count_values(src, dst); };
+    case Filter::equalize:
+      return [=]() mutable { cv::equalizeHist(src, dst); };
+    case Filter::resize_nearest:
+      return [=]() mutable { cv::resize(src, dst, dst.size(), 0, 0, cv::INTER_NEAREST); };
+    case Filter::resize_linear:
+      return [=]() mutable { cv::resize(src, dst, dst.size(), 0, 0, cv::INTER_LINEAR); };
+    case Filter::resize_area:
+      return [=]() mutable { cv::resize(src, dst, dst.size(), 0, 0, cv::INTER_AREA); };
   }
   return {};
 }
@@ -47,7 +73,8 @@ class OpenCvPeer final : public Peer {
   std::string wait_policy() const override { return "that of its threading library"; }
 
   bool offers(const Case& which) const override {
-    static const std::set<std::string_view> kernels = {"gaussian_blur", "median_blur", "sobel"};
+    static const std::set<std::string_view> kernels = {"equalize", "gaussian_blur", "histogram", "median_blur",
+                                                       "resize",   "rgb_to_gray",   "sobel"};
     return kernels.count(which.kernel) > 0;
   }
 
@@ -55,6 +82,7 @@ class OpenCvPeer final : public Peer {
     using std::uint8_t;
     if (auto* u8 = dynamic_cast<FilterWorkload<uint8_t, uint8_t>*>(&workload)) return filter(*u8);
     if (auto* i16 = dynamic_cast<FilterWorkload<uint8_t, std::int16_t>*>(&workload)) return filter(*i16);
+    if (auto* i32 = dynamic_cast<FilterWorkload<uint8_t, std::int32_t>*>(&workload)) return filter(*i32);
     if (auto* f32 = dynamic_cast<FilterWorkload<float, float>*>(&workload)) return filter(*f32);
     return {};
   }

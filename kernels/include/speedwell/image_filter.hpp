@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Image filters on 1, 3 or 4 interleaved channels, each channel by itself.
 //
-// Common to all: src and dst have the same size and number of channels and must not overlap (nor dst itself); rows may
-// have any stride. The same bits come from every backend and thread count, and from every instruction set that has
-// fused multiply-add. Each throws InvalidArgument, with dst untouched, on sizes that don't match, overlap, null data
-// with a non-empty size, negative or overflowing sizes, a channel count other than 1, 3 or 4, or a backend or thread
-// count that can't be had. Empty images are valid and nothing is done.
+// Common to all, where nothing else is said: src and dst have the same size and number of channels and must not overlap
+// (nor dst itself); rows may have any stride. The same bits come from every backend and thread count, and from every
+// instruction set that has fused multiply-add. Each throws InvalidArgument, with dst untouched, on sizes that don't
+// match, overlap, null data with a non-empty size, negative or overflowing sizes, a channel count other than 1, 3 or 4,
+// or a backend or thread count that can't be had. Empty images are valid and nothing is done.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 
@@ -76,5 +77,69 @@ struct MedianBlurOptions {
 // NaN gives an unspecified element of the window.
 void median_blur(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const MedianBlurOptions& = {});
 void median_blur(ImageView<const float> src, ImageView<float> dst, const MedianBlurOptions& = {});
+
+struct RgbToGrayOptions {
+  Backend backend = Automatic{};
+};
+
+// The luma of BT.601. src has 3 channels, red first, or 4, of which the last is ignored; dst has one channel and the
+// same width and height. Work O(1) a pixel.
+// uint8_t: exactly (9798 r + 19235 g + 3735 b + 16384) >> 15. The weights sum to 32768: white stays white, and gray is
+// what it was. float: fma(0.114, b, fma(0.587, g, 0.299 r)), the weights rounded to float.
+void rgb_to_gray(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const RgbToGrayOptions& = {});
+void rgb_to_gray(ImageView<const float> src, ImageView<float> dst, const RgbToGrayOptions& = {});
+
+struct HistogramOptions {
+  Backend backend = Automatic{};
+};
+
+// [channel][value]; zero for channels that the image doesn't have.
+using Histogram = std::array<std::array<std::uint64_t, 256>, 4>;
+
+// How many pixels have each value, in each channel. Work O(1) a sample. Each strip of rows counts in tables of its own,
+// and neighbours in different tables, as the next increment of one counter waits for the one before.
+Histogram histogram(ImageView<const std::uint8_t> src, const HistogramOptions& = {});
+
+struct EqualizeOptions {
+  Backend backend = Automatic{};
+};
+
+// Histogram equalisation of one channel, as OpenCV's equalizeHist. With n(v) pixels of value v, `least` the smallest
+// value that occurs and N all pixels, dst is round((n(least + 1) + ... + n(v)) * s), where the sum is converted to
+// float, s = 255 / (N - n(least)), both operations are rounded in float, and the result to nearest, halves to even.
+// `least` becomes 0; an image of one value stays what it is. dst may be src itself, with the same stride, but not
+// overlap it otherwise. Work O(1) a pixel, in two passes: the histogram, and a table of 256.
+void equalize(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const EqualizeOptions& = {});
+
+enum class Interpolation {
+  nearest,
+  linear,
+  area,
+};
+
+std::string_view name(Interpolation interpolation);
+
+struct ResizeOptions {
+  Interpolation interpolation = Interpolation::linear;
+  Backend backend = Automatic{};
+};
+
+// src in the size of dst, with as many channels; all as OpenCV's resize. A side is at most 67108864. src has pixels if
+// dst has. With n samples of src and m of dst along an axis:
+//
+// nearest: dst(i) = src(min(floor(i s), n - 1)), s = 1 / (m / n), all in double. Work O(1) a sample of dst.
+// linear: dst(i) lies at (i + 1/2) n / m - 1/2, not beyond the outermost samples, between two samples of src each way,
+// at exact places. Columns first: v = a + w (b - a), then the same of two neighbours in v. Work O(1) a sample of dst
+// and of the rows of src that it needs. float: with the places rounded to float, and fused multiply-add. uint8_t: the
+// places are integers out of 32768, v is rounded to an integer out of 128, the result likewise and then to an integer,
+// all halves up: within 0.53 of the exact value. Where src is twice as wide and twice as high, both come to the mean of
+// four: uint8_t as said, which is (sum + 2) >> 2, float as ((a + c) + (b + d)) / 4, where c is below a.
+// area: the mean of what a sample of dst covers of src, where src is at least as large in both directions. Weights are
+// overlaps rounded to float; sums in float, from the top, then from the left, by fused multiply-add; rounded to
+// nearest, halves to even. Work O(1) a sample of src. Twice the size both ways: as linear. Where dst is larger in a
+// direction, linear between areas: with k = floor(i n / m), dst(i) is between src(k) and src(k + 1) at the fraction of
+// it that lies in the latter, max(0, (i + 1) - (k + 1) m / n).
+void resize(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const ResizeOptions& = {});
+void resize(ImageView<const float> src, ImageView<float> dst, const ResizeOptions& = {});
 
 }  // namespace speedwell
