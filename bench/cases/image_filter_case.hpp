@@ -10,6 +10,7 @@ namespace speedwell::bench {
 
 // Borders are reflect_101, but replicate in the median, where OpenCV has no other.
 enum class Filter {
+  box_blur,       // `width` x `height`
   gaussian_blur,  // `width` x `height`, `sigma` in both directions
   sobel,          // d/dx, 3 x 3
   median_blur,    // `width` x `width`

@@ -49,6 +49,27 @@ struct GaussianBlurOptions {
 void gaussian_blur(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const GaussianBlurOptions& = {});
 void gaussian_blur(ImageView<const float> src, ImageView<float> dst, const GaussianBlurOptions& = {});
 
+struct BoxBlurOptions {
+  int width = 3;   // odd, from 1 to 4095
+  int height = 3;  // odd, from 1 to 4095
+  Border border = Border::reflect_101;
+  double border_value = 0;
+  Backend backend = Automatic{};
+};
+
+// dst(x, y) = the mean of the width x height window whose centre is (x, y). Separable: columns first, then rows. Work
+// O(1) a sample down the columns of integers, O(log height) of float, and O(log width) along the rows.
+//
+// Integers: exact, rounded half up: (sum + area / 2) / area in integers. White stays white. float: the sum S(n) of n
+// neighbours, first down the columns and then along the rows, is added up from first to last for n <= 7, and else, with
+// k = n / 3 rounded down, is ((S(k) of the first k + S(k) of the next k) + S(k) of the k after them) + each of the n -
+// 3k that are left; at the end it is divided by the area. No operation depends on the position, and nothing outside of
+// the window has a part in it: the same bits on every instruction set, and a NaN or an infinity spoils no more than its
+// window. The error is at most 2 log2(area) + 8 roundings of the mean of the samples' magnitudes.
+void box_blur(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const BoxBlurOptions& = {});
+void box_blur(ImageView<const std::uint16_t> src, ImageView<std::uint16_t> dst, const BoxBlurOptions& = {});
+void box_blur(ImageView<const float> src, ImageView<float> dst, const BoxBlurOptions& = {});
+
 struct SobelOptions {
   int dx = 1;  // order of the derivative along x, 0 or 1
   int dy = 0;  // along y, 0 or 1; at least one of the two is 1
