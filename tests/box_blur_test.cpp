@@ -42,8 +42,6 @@ void check_each(const std::vector<Side>& sides, const std::vector<Shape>& shapes
 
 TEST(BoxBlur, IsTheMeanOfItsWindow) {
   check_shapes(box_blur_filter<std::uint8_t>({3, 3}));
-  check_shapes(box_blur_filter<std::uint16_t>({5, 3}));
-  check_shapes(box_blur_filter<float>({3, 5}));
   check_shapes(box_blur_filter<float>({9, 3}));
 }
 
@@ -73,8 +71,8 @@ TEST(BoxBlur, LargeAreas) {
   const std::vector<sw::Backend> backends = {sw::Sequential{}, sw::Threads{2}};
   const Shape shape = {40, 30, 1};
   for (const Side side : {Side{15, 17}, {257, 1}, {85, 3}, {87, 3}, {127, 129}, {4095, 5}, {5, 4095}}) {
-    check(box_blur_filter<std::uint8_t>(side), {side.width > 1000 ? 3 : 40, 3, 1}, Border::reflect, Layout::part,
-          backends);
+    check(box_blur_filter<std::uint8_t>(side), {std::max(side.width, side.height) > 1000 ? 3 : 40, 3, 1},
+          Border::reflect, Layout::part, backends);
   }
   for (const Side side : {Side{7, 9}, {9, 7}, {65, 1}, {21, 3}}) {
     check(box_blur_filter<std::uint16_t>(side), shape, Border::wrap, Layout::part, backends);

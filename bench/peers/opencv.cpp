@@ -28,6 +28,14 @@ std::function<void()> filter(FilterWorkload<S, D>& workload) {
   switch (task.filter) {
     case Filter::box_blur:
       return [=]() mutable { cv::blur(src, dst, {task.width, task.height}, {-1, -1}, cv::BORDER_REFLECT_101); };
+    case Filter::dilate:
+      return [=, window = cv::getStructuringElement(cv::MORPH_RECT, {task.width, task.height})]() mutable {
+        cv::dilate(src, dst, window);
+      };
+    case Filter::erode:
+      return [=, window = cv::getStructuringElement(cv::MORPH_RECT, {task.width, task.height})]() mutable {
+        cv::erode(src, dst, window);
+      };
     case Filter::gaussian_blur:
       return [=]() mutable {
         cv::GaussianBlur(src, dst, {task.width, task.height}, task.sigma, task.sigma, cv::BORDER_REFLECT_101);
@@ -49,7 +57,8 @@ class OpenCvPeer final : public Peer {
   std::string wait_policy() const override { return "that of its threading library"; }
 
   bool offers(const Case& which) const override {
-    static const std::set<std::string_view> kernels = {"box_blur", "gaussian_blur", "median_blur", "sobel"};
+    static const std::set<std::string_view> kernels = {"box_blur",      "dilate",      "erode",
+                                                       "gaussian_blur", "median_blur", "sobel"};
     return kernels.count(which.kernel) > 0;
   }
 

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string_view>
 
 #include <speedwell/backend.hpp>
@@ -97,5 +98,34 @@ struct MedianBlurOptions {
 // NaN gives an unspecified element of the window.
 void median_blur(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const MedianBlurOptions& = {});
 void median_blur(ImageView<const float> src, ImageView<float> dst, const MedianBlurOptions& = {});
+
+struct ErodeOptions {
+  int width = 3;   // of the rectangle, at least 1
+  int height = 3;  // at least 1
+  // By default nothing beyond the edge is less than what the window holds.
+  Border border = Border::constant;
+  double border_value = std::numeric_limits<double>::infinity();
+  Backend backend = Automatic{};
+};
+
+struct DilateOptions {
+  int width = 3;   // of the rectangle, at least 1
+  int height = 3;  // at least 1
+  // By default nothing beyond the edge is greater than what the window holds.
+  Border border = Border::constant;
+  double border_value = -std::numeric_limits<double>::infinity();
+  Backend backend = Automatic{};
+};
+
+// erode: dst(x, y) = the least sample of a width x height window that begins width / 2 pixels to the left of (x, y) and
+// height / 2 above; dilate: the greatest. An odd side's window has (x, y) in its middle; an even one reaches one pixel
+// farther to the left and above, in both functions, as OpenCV's do. Exact. Separable: columns first, then rows. Work
+// O(log width + log height) a sample: from what each window of a quarter of the length comes to, which neighbours share
+// (doubling, but by four; van Herk's and Gil and Werman's algorithms take three operations at any length, one by one).
+// In float, a window that holds a NaN gives an unspecified value, and -0 and 0 are equal.
+void erode(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const ErodeOptions& = {});
+void erode(ImageView<const float> src, ImageView<float> dst, const ErodeOptions& = {});
+void dilate(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const DilateOptions& = {});
+void dilate(ImageView<const float> src, ImageView<float> dst, const DilateOptions& = {});
 
 }  // namespace speedwell
