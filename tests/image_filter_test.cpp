@@ -21,6 +21,10 @@ TEST(ImageFilter, EmptyImagesAreDone) {
     const sw::ImageView<const float> src(nullptr, width, height);
     const sw::ImageView<float> dst(nullptr, width, height);
     for (const sw::Backend& backend : tests::every_backend()) {
+      sw::box_blur(src, dst, {.backend = backend});
+      sw::box_blur(src, dst, {.width = 31, .backend = backend});
+      sw::dilate(src, dst, {.backend = backend});
+      sw::erode(src, dst, {.width = 31, .height = 31, .backend = backend});
       sw::gaussian_blur(src, dst, {.backend = backend});
       sw::sobel(src, dst, {.backend = backend});
       sw::median_blur(src, dst, {.backend = backend});
@@ -85,6 +89,12 @@ TEST(ImageFilter, RefusesBadImages) {
       {src, Dst(dst.data, 9, 7, 3, 26), {"dst", "twice"}},
   };
   for (const Bad& b : bad) {
+    expect_refused(
+        out, [&] { sw::box_blur(b.src, b.dst); }, b.words);
+    expect_refused(
+        out, [&] { sw::dilate(b.src, b.dst); }, b.words);
+    expect_refused(
+        out, [&] { sw::erode(b.src, b.dst); }, b.words);
     expect_refused(
         out, [&] { sw::gaussian_blur(b.src, b.dst); }, b.words);
     expect_refused(

@@ -8,8 +8,11 @@
 
 namespace speedwell::bench {
 
-// Borders are reflect_101, but replicate in the median, where OpenCV has no other.
+// Borders are reflect_101, but replicate in the median, where OpenCV has no other, and neutral in erosion and dilation.
 enum class Filter {
+  box_blur,       // `width` x `height`
+  dilate,         // `width` x `height`
+  erode,          // `width` x `height`
   gaussian_blur,  // `width` x `height`, `sigma` in both directions
   sobel,          // d/dx, 3 x 3
   median_blur,    // `width` x `width`

@@ -40,6 +40,16 @@ std::function<void()> filter(FilterWorkload<S, D>& workload) {
   cv::Mat dst = header(workload.dst());
   const FilterTask task = workload.task();
   switch (task.filter) {
+    case Filter::box_blur:
+      return [=]() mutable { cv::blur(src, dst, {task.width, task.height}, {-1, -1}, cv::BORDER_REFLECT_101); };
+    case Filter::dilate:
+      return [=, window = cv::getStructuringElement(cv::MORPH_RECT, {task.width, task.height})]() mutable {
+        cv::dilate(src, dst, window);
+      };
+    case Filter::erode:
+      return [=, window = cv::getStructuringElement(cv::MORPH_RECT, {task.width, task.height})]() mutable {
+        cv::erode(src, dst, window);
+      };
     case Filter::gaussian_blur:
       return [=]() mutable {
         cv::GaussianBlur(src, dst, {task.width, task.height}, task.sigma, task.sigma, cv::BORDER_REFLECT_101);
@@ -75,6 +85,8 @@ class OpenCvPeer final : public Peer {
   bool offers(const Case& which) const override {
     static const std::set<std::string_view> kernels = {"equalize", "gaussian_blur", "histogram", "median_blur",
                                                        "resize",   "rgb_to_gray",   "sobel"};
+    static const std::set<std::string_view> kernels = {"box_blur",      "dilate",      "erode",
+                                                       "gaussian_blur", "median_blur", "sobel"};
     return kernels.count(which.kernel) > 0;
   }
 

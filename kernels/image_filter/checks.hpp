@@ -53,9 +53,10 @@ void check_images(std::string_view function, ImageView<const In> src, ImageView<
   runtime::check_apart(function, "dst", dst, "src", src);
 }
 
-// A border's value as a sample: rounded to nearest, halves away from zero, and saturated.
+// A border's value as a sample: rounded to nearest, halves away from zero, and saturated. A float may be infinite.
 template <class T>
 T saturated(double value) {
+  if (std::numeric_limits<T>::has_infinity && std::isinf(value)) return static_cast<T>(value);
   const double clamped = std::clamp<double>(value, std::numeric_limits<T>::lowest(), std::numeric_limits<T>::max());
   return static_cast<T>(std::numeric_limits<T>::is_integer ? std::round(clamped) : clamped);
 }

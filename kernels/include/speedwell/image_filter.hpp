@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <string_view>
 
 #include <speedwell/backend.hpp>
@@ -49,6 +50,27 @@ struct GaussianBlurOptions {
 // a constant border, each column beyond the left and the right goes through the same operations.
 void gaussian_blur(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const GaussianBlurOptions& = {});
 void gaussian_blur(ImageView<const float> src, ImageView<float> dst, const GaussianBlurOptions& = {});
+
+struct BoxBlurOptions {
+  int width = 3;   // odd, from 1 to 4095
+  int height = 3;  // odd, from 1 to 4095
+  Border border = Border::reflect_101;
+  double border_value = 0;
+  Backend backend = Automatic{};
+};
+
+// dst(x, y) = the mean of the width x height window whose centre is (x, y). Separable: columns first, then rows. Work
+// O(1) a sample down the columns of integers, O(log height) of float, and O(log width) along the rows.
+//
+// Integers: exact, rounded half up: (sum + area / 2) / area in integers. White stays white. float: the sum S(n) of n
+// neighbours, first down the columns and then along the rows, is added up from first to last for n <= 7, and else, with
+// k = n / 3 rounded down, is ((S(k) of the first k + S(k) of the next k) + S(k) of the k after them) + each of the n -
+// 3k that are left; at the end it is divided by the area. No operation depends on the position, and nothing outside of
+// the window has a part in it: the same bits on every instruction set, and a NaN or an infinity spoils no more than its
+// window. The error is at most 2 log2(area) + 8 roundings of the mean of the samples' magnitudes.
+void box_blur(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const BoxBlurOptions& = {});
+void box_blur(ImageView<const std::uint16_t> src, ImageView<std::uint16_t> dst, const BoxBlurOptions& = {});
+void box_blur(ImageView<const float> src, ImageView<float> dst, const BoxBlurOptions& = {});
 
 struct SobelOptions {
   int dx = 1;  // order of the derivative along x, 0 or 1
@@ -141,5 +163,33 @@ struct ResizeOptions {
 // it that lies in the latter, max(0, (i + 1) - (k + 1) m / n).
 void resize(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const ResizeOptions& = {});
 void resize(ImageView<const float> src, ImageView<float> dst, const ResizeOptions& = {});
+struct ErodeOptions {
+  int width = 3;   // of the rectangle, at least 1
+  int height = 3;  // at least 1
+  // By default nothing beyond the edge is less than what the window holds.
+  Border border = Border::constant;
+  double border_value = std::numeric_limits<double>::infinity();
+  Backend backend = Automatic{};
+};
+
+struct DilateOptions {
+  int width = 3;   // of the rectangle, at least 1
+  int height = 3;  // at least 1
+  // By default nothing beyond the edge is greater than what the window holds.
+  Border border = Border::constant;
+  double border_value = -std::numeric_limits<double>::infinity();
+  Backend backend = Automatic{};
+};
+
+// erode: dst(x, y) = the least sample of a width x height window that begins width / 2 pixels to the left of (x, y) and
+// height / 2 above; dilate: the greatest. An odd side's window has (x, y) in its middle; an even one reaches one pixel
+// farther to the left and above, in both functions, as OpenCV's do. Exact. Separable: columns first, then rows. Work
+// O(log width + log height) a sample: from what each window of a quarter of the length comes to, which neighbours share
+// (doubling, but by four; van Herk's and Gil and Werman's algorithms take three operations at any length, one by one).
+// In float, a window that holds a NaN gives an unspecified value, and -0 and 0 are equal.
+void erode(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const ErodeOptions& = {});
+void erode(ImageView<const float> src, ImageView<float> dst, const ErodeOptions& = {});
+void dilate(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const DilateOptions& = {});
+void dilate(ImageView<const float> src, ImageView<float> dst, const DilateOptions& = {});
 
 }  // namespace speedwell
