@@ -22,7 +22,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace speedwell::image_filter::HWY_NAMESPACE {
 
-// 32 registers: 16 sums, 4 of a line, a weight; 16 registers: 8, 2 and a weight. Either is at least latency (4) times
+// 32 registers: 24 sums, 4 of a line, a weight; 16 registers: 12, 2 and a weight. Either is at least latency (4) times
 // throughput (2) of the FMA units. Single lanes are converted to bytes by branches, whose constants take registers too.
 inline constexpr int wide_vectors = HWY_TARGET == HWY_AVX3 || HWY_ARCH_ARM_A64 ? 4 : HWY_TARGET == HWY_SCALAR ? 1 : 2;
 
@@ -212,15 +212,21 @@ HWY_INLINE void weighted_rows(const float* const* lines, Out* const* out, std::p
       cover_wide(lanes, WindowSums<1, is_column, Out>{lines + row, &to, of});
       for (std::ptrdiff_t i = 0; i < n; ++i) out[row][i] = whole[i];
     }
-  } else if (count < rows_together) {
-    for (std::ptrdiff_t row = 0; row < count; ++row) {
-      cover_wide(n, WindowSums<1, is_column, Out>{lines + row, out + row, of});
-    }
-  } else if (of.height == 1) {
-    cover_wide(n, RowSums<rows_together, Out>{lines, out, of});
-  } else {
-    cover_wide(n, WindowSums<rows_together, is_column, Out>{lines, out, of});
+    return;
   }
+  std::ptrdiff_t row = 0;
+  const auto in_groups_of = [&]<int rows>() HWY_ATTR {
+    for (; row + rows <= count; row += rows) {
+      if (of.height == 1) {
+        cover_wide(n, RowSums<rows, Out>{lines + row, out + row, of});
+      } else {
+        cover_wide(n, WindowSums<rows, is_column, Out>{lines + row, out + row, of});
+      }
+    }
+  };
+  if (of.height >= rows_together - 1 || of.height == 1) in_groups_of.template operator()<rows_together>();
+  in_groups_of.template operator()<rows_together / 2>();
+  in_groups_of.template operator()<1>();
 }
 
 // A row of the image as a line.

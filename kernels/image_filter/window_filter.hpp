@@ -109,6 +109,7 @@ void run_window_filter(const Filter& filter, ImageView<const typename Filter::In
   runtime::Participants participants;
   run_strips(runtime::choose(options.backend, {samples * filter.operations(), samples * sample_bytes}), participants,
              {.rows = samples == 0 ? 0 : src.height,
+              .unit = Filter::together,
               .row_bytes = static_cast<std::size_t>(src.width * src.channels) * sample_bytes,
               .least = 2 * Filter::together},
              [&call](std::ptrdiff_t first, std::ptrdiff_t count) { call.filter_rows(first, count); });
