@@ -2,6 +2,8 @@
 // The data of an image filter's case, for peers that compute it on them.
 #pragma once
 
+#include <vector>
+
 #include <speedwell/view.hpp>
 
 #include "bench/case.hpp"
@@ -22,6 +24,11 @@ enum class Filter {
   resize_nearest,
   resize_linear,
   resize_area,
+  convolve,            // `width` x `height` `weights`, by rows
+  convolve_separable,  // `width` `weights` of the row, then `height` of the column
+  gaussian_blur,       // `width` x `height`, `sigma` in both directions
+  sobel,               // d/dx, 3 x 3
+  median_blur,         // `width` x `width`
 };
 
 struct FilterTask {
@@ -29,6 +36,7 @@ struct FilterTask {
   int width = 3;
   int height = 3;
   double sigma = 0;
+  std::vector<float> weights = {};
 };
 
 template <class S, class D>

@@ -50,6 +50,16 @@ std::function<void()> filter(FilterWorkload<S, D>& workload) {
       return [=, window = cv::getStructuringElement(cv::MORPH_RECT, {task.width, task.height})]() mutable {
         cv::erode(src, dst, window);
       };
+    case Filter::convolve: {
+      const cv::Mat kernel = cv::Mat(task.weights, true).reshape(1, task.height);
+      return [=]() mutable { cv::filter2D(src, dst, -1, kernel, {-1, -1}, 0, cv::BORDER_REFLECT_101); };
+    }
+    case Filter::convolve_separable: {
+      const cv::Mat weights(task.weights, true);
+      const cv::Mat row = weights.rowRange(0, task.width);
+      const cv::Mat column = weights.rowRange(task.width, task.width + task.height);
+      return [=]() mutable { cv::sepFilter2D(src, dst, -1, row, column, {-1, -1}, 0, cv::BORDER_REFLECT_101); };
+    }
     case Filter::gaussian_blur:
       return [=]() mutable {
         cv::GaussianBlur(src, dst, {task.width, task.height}, task.sigma, task.sigma, cv::BORDER_REFLECT_101);
@@ -87,6 +97,8 @@ class OpenCvPeer final : public Peer {
                                                        "resize",   "rgb_to_gray",   "sobel"};
     static const std::set<std::string_view> kernels = {"box_blur",      "dilate",      "erode",
                                                        "gaussian_blur", "median_blur", "sobel"};
+    static const std::set<std::string_view> kernels = {"convolve", "convolve_separable", "gaussian_blur", "median_blur",
+                                                       "sobel"};
     return kernels.count(which.kernel) > 0;
   }
 

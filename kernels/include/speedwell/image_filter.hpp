@@ -11,6 +11,7 @@
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <string_view>
 
 #include <speedwell/backend.hpp>
@@ -86,6 +87,49 @@ struct SobelOptions {
 // (middle + middle) + (first + last): the same bits on every instruction set.
 void sobel(ImageView<const std::uint8_t> src, ImageView<std::int16_t> dst, const SobelOptions& = {});
 void sobel(ImageView<const float> src, ImageView<float> dst, const SobelOptions& = {});
+
+struct ConvolveOptions {
+  double bias = 0;  // added to each sum, rounded to float
+  Border border = Border::reflect_101;
+  double border_value = 0;
+  Backend backend = Automatic{};
+};
+
+// dst(x, y) = bias + sum over i, j of kernel(j, i) src(x + i - width / 2, y + j - height / 2): the correlation with a
+// kernel of `width` columns and `height` rows, both odd and at most 63; its elements and the bias are finite. It may
+// have any strides, is copied before dst is written, and may overlap dst. Work O(width height) a sample; O(width +
+// height) where the kernel is separable.
+//
+// The sum is taken in float: s = bias, then s = fma(kernel(j, i), src(...), s) row by row, each from the left. No
+// element is left out, so that zero times infinity or NaN is NaN. uint8_t: s is rounded to nearest, halves to even, and
+// saturated; a sum that isn't a number (of elements so large that it overflows) gives 0.
+//
+// A kernel is separable if it has more than 2 (width + height) elements, and each is within a relative error of 2^-22
+// of column(j) row(i), where row is the row of the first of its elements with the largest magnitude, and column is the
+// column of that element, divided by it: as the product of two vectors has come out in float. Then the order is that of
+// convolve_separable with this row and column, but the sum along the row begins with the bias.
+void convolve(ImageView<const std::uint8_t> src, MatrixView<const float> kernel, ImageView<std::uint8_t> dst,
+              const ConvolveOptions& = {});
+void convolve(ImageView<const float> src, MatrixView<const float> kernel, ImageView<float> dst,
+              const ConvolveOptions& = {});
+
+struct ConvolveSeparableOptions {
+  Border border = Border::reflect_101;
+  double border_value = 0;
+  Backend backend = Automatic{};
+};
+
+// dst(x, y) = sum over i of row(i) sum over j of column(j) src(x + i - width / 2, y + j - height / 2): the correlation
+// with the product of a column of `height` and a row of `width` elements, both odd and at most 63; they are finite, and
+// may overlap dst. Work O(width + height) a sample.
+//
+// In float, along columns first: c = 0, then c = fma(column(j), src(...), c) from the top; then s = 0,
+// s = fma(row(i), c, s) from the left. Samples beyond the left and the right go through the same operations. uint8_t: s
+// is rounded once, as by convolve.
+void convolve_separable(ImageView<const std::uint8_t> src, std::span<const float> row, std::span<const float> column,
+                        ImageView<std::uint8_t> dst, const ConvolveSeparableOptions& = {});
+void convolve_separable(ImageView<const float> src, std::span<const float> row, std::span<const float> column,
+                        ImageView<float> dst, const ConvolveSeparableOptions& = {});
 
 struct MedianBlurOptions {
   int size = 3;  // side of the square window: odd, from 3 to 255; 3, 5 or 7 in 16 bits and in float
