@@ -10,9 +10,10 @@ namespace speedwell::bench {
 
 // Borders are reflect_101, but replicate in the median, where OpenCV has no other.
 enum class Filter {
-  gaussian_blur,  // `width` x `height`, `sigma` in both directions
-  sobel,          // d/dx, 3 x 3
-  median_blur,    // `width` x `width`
+  gaussian_blur,     // `width` x `height`, `sigma` in both directions
+  sobel,             // d/dx, 3 x 3
+  median_blur,       // `width` x `width`
+  bilateral_filter,  // diameter `width`, `sigma` in space, `sigma_color`
 };
 
 struct FilterTask {
@@ -20,6 +21,7 @@ struct FilterTask {
   int width = 3;
   int height = 3;
   double sigma = 0;
+  double sigma_color = 0;
 };
 
 template <class S, class D>

@@ -34,6 +34,10 @@ std::function<void()> filter(FilterWorkload<S, D>& workload) {
       return [=]() mutable { cv::Sobel(src, dst, dst.depth(), 1, 0, task.width, 1, 0, cv::BORDER_REFLECT_101); };
     case Filter::median_blur:
       return [=]() mutable { cv::medianBlur(src, dst, task.width); };
+    case Filter::bilateral_filter:
+      return [=]() mutable {
+        cv::bilateralFilter(src, dst, task.width, task.sigma_color, task.sigma, cv::BORDER_REFLECT_101);
+      };
   }
   return {};
 }
@@ -47,7 +51,7 @@ class OpenCvPeer final : public Peer {
   std::string wait_policy() const override { return "that of its threading library"; }
 
   bool offers(const Case& which) const override {
-    static const std::set<std::string_view> kernels = {"gaussian_blur", "median_blur", "sobel"};
+    static const std::set<std::string_view> kernels = {"bilateral_filter", "gaussian_blur", "median_blur", "sobel"};
     return kernels.count(which.kernel) > 0;
   }
 
