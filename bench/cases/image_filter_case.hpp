@@ -29,6 +29,10 @@ enum class Filter {
   gaussian_blur,       // `width` x `height`, `sigma` in both directions
   sobel,               // d/dx, 3 x 3
   median_blur,         // `width` x `width`
+  gaussian_blur,     // `width` x `height`, `sigma` in both directions
+  sobel,             // d/dx, 3 x 3
+  median_blur,       // `width` x `width`
+  bilateral_filter,  // diameter `width`, `sigma` in space, `sigma_color`
 };
 
 struct FilterTask {
@@ -37,6 +41,7 @@ struct FilterTask {
   int height = 3;
   double sigma = 0;
   std::vector<float> weights = {};
+  double sigma_color = 0;
 };
 
 template <class S, class D>

@@ -80,6 +80,10 @@ std::function<void()> filter(FilterWorkload<S, D>& workload) {
       return [=]() mutable { cv::resize(src, dst, dst.size(), 0, 0, cv::INTER_LINEAR); };
     case Filter::resize_area:
       return [=]() mutable { cv::resize(src, dst, dst.size(), 0, 0, cv::INTER_AREA); };
+    case Filter::bilateral_filter:
+      return [=]() mutable {
+        cv::bilateralFilter(src, dst, task.width, task.sigma_color, task.sigma, cv::BORDER_REFLECT_101);
+      };
   }
   return {};
 }
@@ -99,6 +103,7 @@ class OpenCvPeer final : public Peer {
                                                        "gaussian_blur", "median_blur", "sobel"};
     static const std::set<std::string_view> kernels = {"convolve", "convolve_separable", "gaussian_blur", "median_blur",
                                                        "sobel"};
+    static const std::set<std::string_view> kernels = {"bilateral_filter", "gaussian_blur", "median_blur", "sobel"};
     return kernels.count(which.kernel) > 0;
   }
 

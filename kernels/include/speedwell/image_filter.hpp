@@ -55,6 +55,10 @@ void gaussian_blur(ImageView<const float> src, ImageView<float> dst, const Gauss
 struct BoxBlurOptions {
   int width = 3;   // odd, from 1 to 4095
   int height = 3;  // odd, from 1 to 4095
+struct BilateralFilterOptions {
+  int diameter = 9;         // of the window, odd, from 1 to 255
+  double sigma_color = 25;  // standard deviation of the weight in samples' values
+  double sigma_space = 5;   // in pixels
   Border border = Border::reflect_101;
   double border_value = 0;
   Backend backend = Automatic{};
@@ -72,6 +76,26 @@ struct BoxBlurOptions {
 void box_blur(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const BoxBlurOptions& = {});
 void box_blur(ImageView<const std::uint16_t> src, ImageView<std::uint16_t> dst, const BoxBlurOptions& = {});
 void box_blur(ImageView<const float> src, ImageView<float> dst, const BoxBlurOptions& = {});
+// dst(p) = sum over q of w(p, q) src(q) / sum over q of w(p, q), for the pixels q in the circle of radius diameter / 2
+// round p, w(p, q) = exp(-|src(q) - src(p)|^2 / (2 sigma_color^2) - |q - p|^2 / (2 sigma_space^2)). Between colours,
+// |src(q) - src(p)| is the sum of the absolute differences of the first three channels, and all channels have the same
+// weights; a fourth, taken for opacity, thus keeps the edges of the colours. Every neighbour's weight is computed: work
+// O(diameter^2) a pixel. The filter is that of Tomasi and Manduchi, Bilateral filtering for gray and color images,
+// 1998, with OpenCV's window and distance.
+//
+// float: within 3e-6 of the largest difference between a window's samples. A window that holds a NaN or an infinity
+// gives an unspecified sample. uint8_t: the same in float, rounded to nearest, which errs by less than 0.53; without
+// fused multiply-add a sample may be rounded to the other of two integers.
+//
+// The order of operations: d = src(q) - src(p) for each channel; t = fma(-e, e, s), where e is d, or the sum of |d|,
+// times sqrt(log2(e) / 2) / sigma_color, and s the binary logarithm of the weight in space; t is at least -125. With n,
+// the integer nearest to t, and f = t - n, w = 2^n p(f), where p is a polynomial of degree 4 (uint8_t: 3) for 2^f, in
+// Horner's order, each step fused. From sum = 0 and weights = 1, which p itself contributes, row by row from the top
+// left: weights = weights + w, sum = fma(w, d, sum). dst(p) = src(p) + sum / weights. For uint8_t, samples are
+// multiplied by the scale of the distance when they are read, in place of e, and results are divided by it.
+void bilateral_filter(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst,
+                      const BilateralFilterOptions& = {});
+void bilateral_filter(ImageView<const float> src, ImageView<float> dst, const BilateralFilterOptions& = {});
 
 struct SobelOptions {
   int dx = 1;  // order of the derivative along x, 0 or 1
