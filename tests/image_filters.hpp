@@ -209,9 +209,12 @@ void check_result(const Image<In>& src, Shape shape, Layout layout,
 template <class In, class Out>
 void check(const Filter<In, Out>& filter, Shape shape, Border border, Layout layout,
            const std::vector<sw::Backend>& backends) {
-  SCOPED_TRACE(filter.name + (sizeof(In) == 1 ? " u8 " : " f32 ") + std::to_string(shape.width) + "x" +
-               std::to_string(shape.height) + "x" + std::to_string(shape.channels) + " " +
-               std::string(sw::name(border)) + " layout " + std::to_string(static_cast<int>(layout)) + " seed " +
+  SCOPED_TRACE(filter.name +
+               (std::is_same_v<In, float> ? " f32 "
+                : sizeof(In) == 1         ? " u8 "
+                                          : " u16 ") +
+               std::to_string(shape.width) + "x" + std::to_string(shape.height) + "x" + std::to_string(shape.channels) +
+               " " + std::string(sw::name(border)) + " layout " + std::to_string(static_cast<int>(layout)) + " seed " +
                std::to_string(seed()));
   const Image<In> src = random_image<In>(shape, layout);
   const double outside = random_sample<In>();

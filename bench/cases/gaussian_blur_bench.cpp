@@ -97,6 +97,11 @@ std::vector<Case> gaussian_blur_cases() {
                        channels == 1 ? quick : 0);
     }
   }
+  // 9 x 9 is the smallest that counts as wide.
+  for (const std::ptrdiff_t channels : {1, 3}) {
+    add_filter_cases(cases, "gaussian_blur", "_sigma2", blur<uint8_t>(9, 2, channels));
+  }
+  add_filter_cases(cases, "gaussian_blur", "_sigma2", blur<float>(9, 2, 1));
   cases.push_back(tiny_filter_case("gaussian_blur", blur<uint8_t>(5, 1, 1)));
   cases.push_back(weak_filter_case("gaussian_blur", "", blur<uint8_t>(5, 1, 1)));
   return cases;

@@ -33,8 +33,7 @@ std::string_view name(Border border);
 struct GaussianBlurOptions {
   double sigma = 1;    // standard deviation along x, in pixels
   double sigma_y = 0;  // along y; 0: the same as sigma
-  int width =
-      0;  // kernel width, odd; 0: from sigma, round(6 sigma + 1) | 1 for 8 bits, round(8 sigma + 1) | 1 for float
+  int width = 0;   // kernel width, odd; 0: from sigma, round(6 sigma + 1) | 1 for 8 bits, else round(8 sigma + 1) | 1
   int height = 0;  // kernel height, odd; 0: from sigma_y by the same rule
   Border border = Border::reflect_101;
   double border_value = 0;
@@ -46,10 +45,12 @@ struct GaussianBlurOptions {
 //
 // uint8_t: the weights of each direction are integers out of 256 that sum to exactly 256, rounded by carrying the
 // error from the edge to the centre, which takes the rest. Both sums are exact, and the result is rounded once, half
-// up: (sum + 32768) >> 16. White stays white. float: in each direction s = w(0) x(0), then s = fma(w(i), x(-i) + x(i),
-// s) for i = 1, 2, ... to the edge: a mirrored image gives the mirrored result. The weights are rounded to float. Under
-// a constant border, each column beyond the left and the right goes through the same operations.
+// up: (sum + 32768) >> 16. White stays white. uint16_t: the same with weights out of 65536, (sum + 2^31) >> 32. float:
+// in each direction s = w(0) x(0), then s = fma(w(i), x(-i) + x(i), s) for i = 1, 2, ... to the edge: a mirrored image
+// gives the mirrored result. The weights are rounded to float. Under a constant border, each column beyond the left and
+// the right goes through the same operations.
 void gaussian_blur(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const GaussianBlurOptions& = {});
+void gaussian_blur(ImageView<const std::uint16_t> src, ImageView<std::uint16_t> dst, const GaussianBlurOptions& = {});
 void gaussian_blur(ImageView<const float> src, ImageView<float> dst, const GaussianBlurOptions& = {});
 
 struct BoxBlurOptions {
