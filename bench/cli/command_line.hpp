@@ -4,16 +4,25 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "bench/cli/verbs.hpp"
 
 namespace speedwell::bench {
+
+// A filter of the verb `filter`, as the command line has it.
+struct FilterWord {
+  std::string option;
+  std::string argument;  // what it takes; empty: nothing
+  std::string help;
+};
 
 struct Program {
   std::string name;
   std::string description;
   // The verbs that only some programs have; none: it doesn't.
   int (*filter)(const FilterOptions& options) = nullptr;
+  std::vector<FilterWord> filters{};
   int (*ladder)(const LadderOptions& options) = nullptr;
 };
 

@@ -74,15 +74,20 @@ struct RaceOptions {
 int run_race(const RaceOptions& options);
 
 struct FilterOptions {
+  // A filter as it was given: "--gaussian" and "2".
+  struct Word {
+    std::string option;
+    std::string argument;
+  };
   std::filesystem::path in;
   std::filesystem::path out;
-  std::optional<double> gaussian;
-  std::string sobel;  // "x", "y", or empty
-  std::optional<int> median;
-  std::string border = "reflect_101";
-  double border_value = 0;
+  std::vector<Word> chain;
+  std::string border;  // empty: each filter's own
+  std::optional<double> border_value;
   std::string backend = "automatic";
   int threads = 0;
+  int quality = 95;
+  bool time = false;
   bool verbose = false;
 };
 int run_filter(const FilterOptions& options);
