@@ -45,8 +45,8 @@ struct Errors {
 
 // libjpeg fills in gray for what is missing or can't be read, and calls that a warning.
 void on_message(j_common_ptr jpeg, int level) {
-  constexpr std::array fatal = {JWRN_HIT_MARKER,  JWRN_HUFF_BAD_CODE,  JWRN_JPEG_EOF,
-                                JWRN_MUST_RESYNC, JWRN_NOT_SEQUENTIAL, JWRN_BOGUS_PROGRESSION};
+  constexpr std::array fatal = {JWRN_HIT_MARKER, JWRN_HUFF_BAD_CODE, JWRN_JPEG_EOF, JWRN_MUST_RESYNC,
+                                JWRN_NOT_SEQUENTIAL};
   if (level < 0 && std::find(fatal.begin(), fatal.end(), jpeg->err->msg_code) != fatal.end()) on_error(jpeg);
 }
 

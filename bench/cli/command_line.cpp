@@ -49,9 +49,9 @@ void add_machine(CLI::App& app, MachineOptions& options) {
 }
 
 // What is measured stands in the journal of a run that goes on.
-constexpr const char* not_with_resume[] = {"CASE-REGEX", "--full", "--quick",  "--backend",  "--threads",
-                                           "--rounds",   "--seed", "--list",   "--no-peers", "--peers",
-                                           "--unpinned", "--smt",  "--against"};
+constexpr const char* not_with_resume[] = {"CASE-REGEX", "--full", "--quick",   "--backend",  "--threads",
+                                           "--rounds",   "--seed", "--list",    "--no-peers", "--peers",
+                                           "--unpinned", "--smt",  "--against", "--image"};
 
 void check_together(const CLI::App& verb, const BenchOptions& options) {
   if (verb.count("--quick") > 0 && options.full) throw UsageError("--quick and --full given, expected one of them");
@@ -60,14 +60,15 @@ void check_together(const CLI::App& verb, const BenchOptions& options) {
   }
   if (!options.resume) return;
   for (const char* const given : not_with_resume) {
-    if (verb.count(given) > 0) {
+    const CLI::Option* const option = verb.get_option_no_throw(given);
+    if (option != nullptr && option->count() > 0) {
       throw UsageError(
           fmt::format("--resume goes on with what the run's journal says, {} can't be given with it", given));
     }
   }
 }
 
-void add_bench(CLI::App& app, BenchOptions& options) {
+void add_bench(CLI::App& app, bool with_images, BenchOptions& options) {
   CLI::App* const verb =
       app.add_subcommand("bench", "Measure cases on each backend and thread count, into a run folder with a report");
   verb->add_option(
@@ -106,6 +107,12 @@ void add_bench(CLI::App& app, BenchOptions& options) {
   verb->add_option("--against", options.against,
                    "Another build's speedwell_bench, or the folder that holds it: measured in the same rounds")
       ->type_name("FOLDER-OR-BINARY");
+  if (with_images) {
+    verb->add_option("--image", options.image,
+                     "Measure the image filters on this PNG or JPEG image, in the types and channels of their cases; "
+                     "such as --image photo.jpg 'gaussian_blur/u8c3'")
+        ->type_name("FILE");
+  }
   verb->add_flag("--no-report", options.no_report, "No plots and no HTML page");
   verb->add_flag("--json", options.json, "Print the analysis (with --list, the cells) as JSON");
   verb->add_option("--timeout", options.timeout_s, "When a silent child counts as hung")
@@ -252,7 +259,7 @@ Command::Command(const Program& program) : app(program.description) {
                                    build.dirty ? " modified" : "", build.compiler));
   app.require_subcommand(1);
   add_machine(app, machine);
-  add_bench(app, bench);
+  add_bench(app, program.offer_image != nullptr, bench);
   add_report(app, report);
   add_compare(app, compare);
   add_race(app, race);
@@ -322,7 +329,7 @@ int parse(Command& command, const Program& program, int argc, char** argv) {
 
 int run_verb(const Command& command, const Program& program) {
   if (command.app.got_subcommand("machine")) return run_machine(command.machine);
-  if (command.app.got_subcommand("bench")) return run_bench(command.bench);
+  if (command.app.got_subcommand("bench")) return run_bench(command.bench, program.offer_image);
   if (command.app.got_subcommand("report")) return run_report(command.report);
   if (command.app.got_subcommand("compare")) return run_compare(command.compare);
   if (command.app.got_subcommand("race")) return run_race(command.race);

@@ -24,6 +24,8 @@ struct Program {
   int (*filter)(const FilterOptions& options) = nullptr;
   std::vector<FilterWord> filters{};
   int (*ladder)(const LadderOptions& options) = nullptr;
+  // Where the verb `bench` takes images.
+  OfferImage offer_image = nullptr;
 };
 
 // The whole of a main(): reads the command line, runs a verb, and turns what went wrong into a message and a status.

@@ -136,7 +136,7 @@ int run_filter(const FilterOptions& options) {
   for (const Step& step : chain) {
     image = log.step(
         step.text, [&] { return step.filter.run(std::move(image), setting); },
-        [](const Image&) { return describe_last_run(); });
+        [&](const Image& result) { return step.filter.by_the_library ? describe_last_run() : describe(result); });
   }
   log.step(
       "write " + options.out.string(),

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -172,6 +173,7 @@ FilterStep make_depth(const FilterEntry& entry, const std::string& argument) {
             if (kind_of(image).bits == bits) return image;
             return bits == 8 ? rescaled<std::uint8_t>(image) : rescaled<std::uint16_t>(image);
           },
+      .by_the_library = false,
   };
 }
 
@@ -187,6 +189,7 @@ FilterStep make_drop_alpha(const FilterEntry&, const std::string&) {
             std::visit([](auto& layers) { layers.alpha.reset(); }, image);
             return image;
           },
+      .by_the_library = false,
   };
 }
 

@@ -35,6 +35,7 @@ struct FilterStep {
   // What comes of such an image. Throws UsageError if the filter doesn't take it.
   std::function<ImageKind(const ImageKind& kind)> check;
   std::function<Image(Image image, const FilterSetting& setting)> run;
+  bool by_the_library = true;  // last_run() is about it
 };
 
 struct FilterEntry {

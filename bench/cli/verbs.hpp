@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,11 +45,15 @@ struct BenchOptions {
   bool unpinned = false;
   bool smt = false;
   std::string against;  // another build's program, or empty
+  std::string image;    // a file whose image the filters are measured on, or empty
   bool no_report = false;
   bool json = false;
   double timeout_s = 60;
 };
-int run_bench(const BenchOptions& options);
+// Makes an image the one that cases are measured on; what the journal says of it.
+using OfferImage = nlohmann::ordered_json (*)(const std::filesystem::path& file);
+// `offer_image` may be nullptr where options.image is empty and no run with an image is to be resumed.
+int run_bench(const BenchOptions& options, OfferImage offer_image);
 
 struct ReportOptions {
   std::vector<std::string> runs;  // one is drawn, several are compared
