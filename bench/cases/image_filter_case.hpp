@@ -12,27 +12,21 @@ namespace speedwell::bench {
 
 // Borders are reflect_101, but replicate in the median, where OpenCV has no other, and neutral in erosion and dilation.
 enum class Filter {
-  box_blur,       // `width` x `height`
-  dilate,         // `width` x `height`
-  erode,          // `width` x `height`
-  gaussian_blur,  // `width` x `height`, `sigma` in both directions
-  sobel,          // d/dx, 3 x 3
-  median_blur,    // `width` x `width`
-  rgb_to_gray,    // from three channels
-  histogram,      // the result: 256 pixels, each the counts of one value, a channel for each of the image's
-  equalize,
-  resize_nearest,
-  resize_linear,
-  resize_area,
+  bilateral_filter,    // diameter `width`, `sigma` in space, `sigma_color`
+  box_blur,            // `width` x `height`
   convolve,            // `width` x `height` `weights`, by rows
   convolve_separable,  // `width` `weights` of the row, then `height` of the column
-  gaussian_blur,       // `width` x `height`, `sigma` in both directions
-  sobel,               // d/dx, 3 x 3
-  median_blur,         // `width` x `width`
-  gaussian_blur,     // `width` x `height`, `sigma` in both directions
-  sobel,             // d/dx, 3 x 3
-  median_blur,       // `width` x `width`
-  bilateral_filter,  // diameter `width`, `sigma` in space, `sigma_color`
+  dilate,              // `width` x `height`
+  equalize,
+  erode,          // `width` x `height`
+  gaussian_blur,  // `width` x `height`, `sigma` in both directions
+  histogram,      // the result: 256 pixels, each the counts of one value, a channel for each of the image's
+  median_blur,    // `width` x `width`
+  resize_area,
+  resize_linear,
+  resize_nearest,
+  rgb_to_gray,  // from three channels
+  sobel,        // d/dx, 3 x 3
 };
 
 struct FilterTask {

@@ -97,13 +97,10 @@ class OpenCvPeer final : public Peer {
   std::string wait_policy() const override { return "that of its threading library"; }
 
   bool offers(const Case& which) const override {
-    static const std::set<std::string_view> kernels = {"equalize", "gaussian_blur", "histogram", "median_blur",
-                                                       "resize",   "rgb_to_gray",   "sobel"};
-    static const std::set<std::string_view> kernels = {"box_blur",      "dilate",      "erode",
-                                                       "gaussian_blur", "median_blur", "sobel"};
-    static const std::set<std::string_view> kernels = {"convolve", "convolve_separable", "gaussian_blur", "median_blur",
-                                                       "sobel"};
-    static const std::set<std::string_view> kernels = {"bilateral_filter", "gaussian_blur", "median_blur", "sobel"};
+    static const std::set<std::string_view> kernels = {
+        "bilateral_filter", "box_blur",    "convolve",      "convolve_separable", "dilate",
+        "equalize",         "erode",       "gaussian_blur", "histogram",          "median_blur",
+        "resize",           "rgb_to_gray", "sobel"};
     return kernels.count(which.kernel) > 0;
   }
 
