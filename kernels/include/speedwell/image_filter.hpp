@@ -56,10 +56,6 @@ void gaussian_blur(ImageView<const float> src, ImageView<float> dst, const Gauss
 struct BoxBlurOptions {
   int width = 3;   // odd, from 1 to 4095
   int height = 3;  // odd, from 1 to 4095
-struct BilateralFilterOptions {
-  int diameter = 9;         // of the window, odd, from 1 to 255
-  double sigma_color = 25;  // standard deviation of the weight in samples' values
-  double sigma_space = 5;   // in pixels
   Border border = Border::reflect_101;
   double border_value = 0;
   Backend backend = Automatic{};
@@ -77,26 +73,6 @@ struct BilateralFilterOptions {
 void box_blur(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const BoxBlurOptions& = {});
 void box_blur(ImageView<const std::uint16_t> src, ImageView<std::uint16_t> dst, const BoxBlurOptions& = {});
 void box_blur(ImageView<const float> src, ImageView<float> dst, const BoxBlurOptions& = {});
-// dst(p) = sum over q of w(p, q) src(q) / sum over q of w(p, q), for the pixels q in the circle of radius diameter / 2
-// round p, w(p, q) = exp(-|src(q) - src(p)|^2 / (2 sigma_color^2) - |q - p|^2 / (2 sigma_space^2)). Between colours,
-// |src(q) - src(p)| is the sum of the absolute differences of the first three channels, and all channels have the same
-// weights; a fourth, taken for opacity, thus keeps the edges of the colours. Every neighbour's weight is computed: work
-// O(diameter^2) a pixel. The filter is that of Tomasi and Manduchi, Bilateral filtering for gray and color images,
-// 1998, with OpenCV's window and distance.
-//
-// float: within 3e-6 of the largest difference between a window's samples. A window that holds a NaN or an infinity
-// gives an unspecified sample. uint8_t: the same in float, rounded to nearest, which errs by less than 0.53; without
-// fused multiply-add a sample may be rounded to the other of two integers.
-//
-// The order of operations: d = src(q) - src(p) for each channel; t = fma(-e, e, s), where e is d, or the sum of |d|,
-// times sqrt(log2(e) / 2) / sigma_color, and s the binary logarithm of the weight in space; t is at least -125. With n,
-// the integer nearest to t, and f = t - n, w = 2^n p(f), where p is a polynomial of degree 4 (uint8_t: 3) for 2^f, in
-// Horner's order, each step fused. From sum = 0 and weights = 1, which p itself contributes, row by row from the top
-// left: weights = weights + w, sum = fma(w, d, sum). dst(p) = src(p) + sum / weights. For uint8_t, samples are
-// multiplied by the scale of the distance when they are read, in place of e, and results are divided by it.
-void bilateral_filter(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst,
-                      const BilateralFilterOptions& = {});
-void bilateral_filter(ImageView<const float> src, ImageView<float> dst, const BilateralFilterOptions& = {});
 
 struct SobelOptions {
   int dx = 1;  // order of the derivative along x, 0 or 1
@@ -177,6 +153,96 @@ void median_blur(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst,
 void median_blur(ImageView<const std::uint16_t> src, ImageView<std::uint16_t> dst, const MedianBlurOptions& = {});
 void median_blur(ImageView<const float> src, ImageView<float> dst, const MedianBlurOptions& = {});
 
+struct BilateralFilterOptions {
+  int diameter = 9;         // of the window, odd, from 1 to 255
+  double sigma_color = 25;  // standard deviation of the weight in samples' values
+  double sigma_space = 5;   // in pixels
+  Border border = Border::reflect_101;
+  double border_value = 0;
+  Backend backend = Automatic{};
+};
+
+// dst(p) = sum over q of w(p, q) src(q) / sum over q of w(p, q), for the pixels q in the circle of radius diameter / 2
+// round p, w(p, q) = exp(-|src(q) - src(p)|^2 / (2 sigma_color^2) - |q - p|^2 / (2 sigma_space^2)). Between colours,
+// |src(q) - src(p)| is the sum of the absolute differences of the first three channels, and all channels have the same
+// weights; a fourth, taken for opacity, thus keeps the edges of the colours. Every neighbour's weight is computed: work
+// O(diameter^2) a pixel. The filter is that of Tomasi and Manduchi, Bilateral filtering for gray and color images,
+// 1998, with OpenCV's window and distance.
+//
+// float: within 3e-6 of the largest difference between a window's samples. A window that holds a NaN or an infinity
+// gives an unspecified sample. uint8_t: the same in float, rounded to nearest, which errs by less than 0.53; without
+// fused multiply-add a sample may be rounded to the other of two integers.
+//
+// The order of operations: d = src(q) - src(p) for each channel; t = fma(-e, e, s), where e is d, or the sum of |d|,
+// times sqrt(log2(e) / 2) / sigma_color, and s the binary logarithm of the weight in space; t is at least -125. With n,
+// the integer nearest to t, and f = t - n, w = 2^n p(f), where p is a polynomial of degree 4 (uint8_t: 3) for 2^f, in
+// Horner's order, each step fused. From sum = 0 and weights = 1, which p itself contributes, row by row from the top
+// left: weights = weights + w, sum = fma(w, d, sum). dst(p) = src(p) + sum / weights. For uint8_t, samples are
+// multiplied by the scale of the distance when they are read, in place of e, and results are divided by it.
+void bilateral_filter(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst,
+                      const BilateralFilterOptions& = {});
+void bilateral_filter(ImageView<const float> src, ImageView<float> dst, const BilateralFilterOptions& = {});
+
+struct ErodeOptions {
+  int width = 3;   // of the rectangle, at least 1
+  int height = 3;  // at least 1
+  // By default nothing beyond the edge is less than what the window holds.
+  Border border = Border::constant;
+  double border_value = std::numeric_limits<double>::infinity();
+  Backend backend = Automatic{};
+};
+
+struct DilateOptions {
+  int width = 3;   // of the rectangle, at least 1
+  int height = 3;  // at least 1
+  // By default nothing beyond the edge is greater than what the window holds.
+  Border border = Border::constant;
+  double border_value = -std::numeric_limits<double>::infinity();
+  Backend backend = Automatic{};
+};
+
+// erode: dst(x, y) = the least sample of a width x height window that begins width / 2 pixels to the left of (x, y) and
+// height / 2 above; dilate: the greatest. An odd side's window has (x, y) in its middle; an even one reaches one pixel
+// farther to the left and above, in both functions, as OpenCV's do. Exact. Separable: columns first, then rows. Work
+// O(log width + log height) a sample: from what each window of a quarter of the length comes to, which neighbours share
+// (doubling, but by four; van Herk's and Gil and Werman's algorithms take three operations at any length, one by one).
+// In float, a window that holds a NaN gives an unspecified value, and -0 and 0 are equal.
+void erode(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const ErodeOptions& = {});
+void erode(ImageView<const float> src, ImageView<float> dst, const ErodeOptions& = {});
+void dilate(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const DilateOptions& = {});
+void dilate(ImageView<const float> src, ImageView<float> dst, const DilateOptions& = {});
+
+enum class Interpolation {
+  nearest,
+  linear,
+  area,
+};
+
+std::string_view name(Interpolation interpolation);
+
+struct ResizeOptions {
+  Interpolation interpolation = Interpolation::linear;
+  Backend backend = Automatic{};
+};
+
+// src in the size of dst, with as many channels; all as OpenCV's resize. A side is at most 67108864. src has pixels if
+// dst has. With n samples of src and m of dst along an axis:
+//
+// nearest: dst(i) = src(min(floor(i s), n - 1)), s = 1 / (m / n), all in double. Work O(1) a sample of dst.
+// linear: dst(i) lies at (i + 1/2) n / m - 1/2, not beyond the outermost samples, between two samples of src each way,
+// at exact places. Columns first: v = a + w (b - a), then the same of two neighbours in v. Work O(1) a sample of dst
+// and of the rows of src that it needs. float: with the places rounded to float, and fused multiply-add. uint8_t: the
+// places are integers out of 32768, v is rounded to an integer out of 128, the result likewise and then to an integer,
+// all halves up: within 0.53 of the exact value. Where src is twice as wide and twice as high, both come to the mean of
+// four: uint8_t as said, which is (sum + 2) >> 2, float as ((a + c) + (b + d)) / 4, where c is below a.
+// area: the mean of what a sample of dst covers of src, where src is at least as large in both directions. Weights are
+// overlaps rounded to float; sums in float, from the top, then from the left, by fused multiply-add; rounded to
+// nearest, halves to even. Work O(1) a sample of src. Twice the size both ways: as linear. Where dst is larger in a
+// direction, linear between areas: with k = floor(i n / m), dst(i) is between src(k) and src(k + 1) at the fraction of
+// it that lies in the latter, max(0, (i + 1) - (k + 1) m / n).
+void resize(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const ResizeOptions& = {});
+void resize(ImageView<const float> src, ImageView<float> dst, const ResizeOptions& = {});
+
 struct RgbToGrayOptions {
   Backend backend = Automatic{};
 };
@@ -209,64 +275,5 @@ struct EqualizeOptions {
 // `least` becomes 0; an image of one value stays what it is. dst may be src itself, with the same stride, but not
 // overlap it otherwise. Work O(1) a pixel, in two passes: the histogram, and a table of 256.
 void equalize(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const EqualizeOptions& = {});
-
-enum class Interpolation {
-  nearest,
-  linear,
-  area,
-};
-
-std::string_view name(Interpolation interpolation);
-
-struct ResizeOptions {
-  Interpolation interpolation = Interpolation::linear;
-  Backend backend = Automatic{};
-};
-
-// src in the size of dst, with as many channels; all as OpenCV's resize. A side is at most 67108864. src has pixels if
-// dst has. With n samples of src and m of dst along an axis:
-//
-// nearest: dst(i) = src(min(floor(i s), n - 1)), s = 1 / (m / n), all in double. Work O(1) a sample of dst.
-// linear: dst(i) lies at (i + 1/2) n / m - 1/2, not beyond the outermost samples, between two samples of src each way,
-// at exact places. Columns first: v = a + w (b - a), then the same of two neighbours in v. Work O(1) a sample of dst
-// and of the rows of src that it needs. float: with the places rounded to float, and fused multiply-add. uint8_t: the
-// places are integers out of 32768, v is rounded to an integer out of 128, the result likewise and then to an integer,
-// all halves up: within 0.53 of the exact value. Where src is twice as wide and twice as high, both come to the mean of
-// four: uint8_t as said, which is (sum + 2) >> 2, float as ((a + c) + (b + d)) / 4, where c is below a.
-// area: the mean of what a sample of dst covers of src, where src is at least as large in both directions. Weights are
-// overlaps rounded to float; sums in float, from the top, then from the left, by fused multiply-add; rounded to
-// nearest, halves to even. Work O(1) a sample of src. Twice the size both ways: as linear. Where dst is larger in a
-// direction, linear between areas: with k = floor(i n / m), dst(i) is between src(k) and src(k + 1) at the fraction of
-// it that lies in the latter, max(0, (i + 1) - (k + 1) m / n).
-void resize(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const ResizeOptions& = {});
-void resize(ImageView<const float> src, ImageView<float> dst, const ResizeOptions& = {});
-struct ErodeOptions {
-  int width = 3;   // of the rectangle, at least 1
-  int height = 3;  // at least 1
-  // By default nothing beyond the edge is less than what the window holds.
-  Border border = Border::constant;
-  double border_value = std::numeric_limits<double>::infinity();
-  Backend backend = Automatic{};
-};
-
-struct DilateOptions {
-  int width = 3;   // of the rectangle, at least 1
-  int height = 3;  // at least 1
-  // By default nothing beyond the edge is greater than what the window holds.
-  Border border = Border::constant;
-  double border_value = -std::numeric_limits<double>::infinity();
-  Backend backend = Automatic{};
-};
-
-// erode: dst(x, y) = the least sample of a width x height window that begins width / 2 pixels to the left of (x, y) and
-// height / 2 above; dilate: the greatest. An odd side's window has (x, y) in its middle; an even one reaches one pixel
-// farther to the left and above, in both functions, as OpenCV's do. Exact. Separable: columns first, then rows. Work
-// O(log width + log height) a sample: from what each window of a quarter of the length comes to, which neighbours share
-// (doubling, but by four; van Herk's and Gil and Werman's algorithms take three operations at any length, one by one).
-// In float, a window that holds a NaN gives an unspecified value, and -0 and 0 are equal.
-void erode(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const ErodeOptions& = {});
-void erode(ImageView<const float> src, ImageView<float> dst, const ErodeOptions& = {});
-void dilate(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const DilateOptions& = {});
-void dilate(ImageView<const float> src, ImageView<float> dst, const DilateOptions& = {});
 
 }  // namespace speedwell
