@@ -21,22 +21,6 @@ namespace {
   throw std::system_error(errno, std::generic_category(), "cannot " + std::string(doing) + " " + path.string());
 }
 
-class File {
- public:
-  File(const fs::path& path, int flags, mode_t mode = 0666) : file_(::open(path.c_str(), flags | O_CLOEXEC, mode)) {}
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  ~File() {
-    if (file_ >= 0) ::close(file_);
-  }
-  int get() const { return file_; }
-  // Some file systems report a failed write only here.
-  bool close() { return ::close(std::exchange(file_, -1)) == 0; }
-
- private:
-  int file_;
-};
-
 // Where the file itself is, through symbolic links, also if it isn't there yet.
 fs::path behind_links(const fs::path& path) {
   std::error_code ignored;
@@ -55,6 +39,15 @@ fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.
 
 }  // namespace
 
+OpenFile::OpenFile(const fs::path& path, int flags, unsigned mode)
+    : file_(::open(path.c_str(), flags | O_CLOEXEC, static_cast<mode_t>(mode))) {}
+
+OpenFile::~OpenFile() {
+  if (file_ >= 0) ::close(file_);
+}
+
+bool OpenFile::close() { return ::close(std::exchange(file_, -1)) == 0; }
+
 void write_all(int file, std::string_view bytes, const fs::path& path) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(file, bytes.data(), bytes.size());
@@ -65,7 +58,7 @@ void write_all(int file, std::string_view bytes, const fs::path& path) {
 }
 
 void sync_folder(const fs::path& folder) {
-  const File file(folder, O_RDONLY | O_DIRECTORY);
+  const OpenFile file(folder, O_RDONLY | O_DIRECTORY);
   // Some file systems can't sync a folder (EINVAL); there is nothing better to do then.
   if (file.get() < 0 || (::fsync(file.get()) != 0 && errno != EINVAL)) fail("sync the folder", folder);
 }
@@ -79,13 +72,13 @@ void write_file_atomically(const fs::path& path, std::string_view bytes) {
     fail("write", path);
   }
   if (exists && !S_ISREG(status.st_mode)) {
-    const File file(real, O_WRONLY);
+    const OpenFile file(real, O_WRONLY);
     if (file.get() < 0) fail("write", path);
     write_all(file.get(), bytes, path);
     return;
   }
   const fs::path temporary = temporary_beside(real);
-  File file(temporary, O_WRONLY | O_CREAT | O_TRUNC);
+  OpenFile file(temporary, O_WRONLY | O_CREAT | O_TRUNC);
   if (file.get() < 0) fail("write", path);
   try {
     if (exists) ::fchmod(file.get(), status.st_mode & 07777);  // a best effort: the bytes matter more than the mode
@@ -113,7 +106,7 @@ void link_atomically(const fs::path& link, const fs::path& target) {
 }
 
 std::string read_file(const fs::path& path, std::size_t most_bytes) {
-  const File file(path, O_RDONLY);
+  const OpenFile file(path, O_RDONLY);
   struct stat status = {};
   if (file.get() < 0 || ::fstat(file.get(), &status) != 0) fail("read", path);
   std::string bytes;

@@ -19,6 +19,22 @@ void link_atomically(const std::filesystem::path& link, const std::filesystem::p
 // The file's bytes. Throws std::system_error that names the path, also when it is longer than `most_bytes`.
 std::string read_file(const std::filesystem::path& path, std::size_t most_bytes);
 
+// An open file, closed at the end.
+class OpenFile {
+ public:
+  OpenFile(const std::filesystem::path& path, int flags, unsigned mode = 0666);
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+  ~OpenFile();
+  // Negative if it couldn't be opened; errno says why.
+  int get() const { return file_; }
+  // Some file systems report a failed write only here.
+  bool close();
+
+ private:
+  int file_;
+};
+
 // Writes all of `bytes` to an open file. Throws std::system_error that names `path`.
 void write_all(int file, std::string_view bytes, const std::filesystem::path& path);
 

@@ -3,199 +3,194 @@
 
 #include <fmt/format.h>
 #include <algorithm>
-#include <csetjmp>
-#include <cstddef>
-#include <cstring>
-#include <string>
-#include <string_view>
+#include <cctype>
+#include <cerrno>
+#include <system_error>
 
-#include <png.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "bench/files.hpp"
+#include "bench/image_codec.hpp"
 
 namespace speedwell::bench {
 
+namespace fs = std::filesystem;
+
 namespace {
 
-// The caps of OpenCV's decoders.
-constexpr png_uint_32 most_side = 1u << 20;
-constexpr std::uint64_t most_pixels = std::uint64_t{1} << 30;
-// An image of the most pixels, stored without compression, in 16 bits with alpha.
-constexpr std::size_t most_file_bytes = std::size_t{8} << 30;
-// Deflate can't make more than this of one byte, so a header that promises more lies, and nothing is allocated for it.
-constexpr std::uint64_t most_inflation = 1032;
-
-// Where libpng leaves off. It is C: an error jumps to `escape` over frames that hold nothing to destroy.
-struct Source {
-  const char* next;
-  std::size_t left;
-  std::jmp_buf escape;
-  char message[200];
+struct Format {
+  ImageFormat format;
+  std::string_view name;
+  std::string_view magic;
+  Image (*decode)(ByteSource& source);
 };
 
-struct Sink {
-  std::string* bytes;
-  bool out_of_memory;
-  std::jmp_buf escape;
-  char message[200];
+constexpr Format formats[] = {
+    {ImageFormat::png, "PNG", "\x89PNG\r\n\x1a\n", decode_png},
+    {ImageFormat::jpeg, "JPEG", "\xff\xd8\xff", decode_jpeg},
 };
 
-template <class Context>
-[[noreturn]] void on_error(png_structp png, png_const_charp message) {
-  auto* const context = static_cast<Context*>(png_get_error_ptr(png));
-  std::strncpy(context->message, message, sizeof context->message - 1);
-  std::longjmp(context->escape, 1);
+constexpr std::string_view expectation = "expected a PNG or JPEG image";
+
+// What people hand over by mistake, to be told what it is.
+struct Stranger {
+  std::size_t at;
+  std::string_view magic;
+  std::string_view what;
+};
+
+constexpr Stranger strangers[] = {
+    {0, "GIF8", "a GIF image"},
+    {0, "BM", "a BMP image"},
+    {0, {"II*\0", 4}, "a TIFF image or a camera's raw file"},
+    {0, {"MM\0*", 4}, "a TIFF image or a camera's raw file"},
+    {8, "WEBP", "a WebP image"},
+    {4, "ftypavif", "an AVIF image"},
+    {4, "ftyphei", "an HEIC image"},
+    {4, "ftypmif1", "an HEIC image"},
+    {4, "ftyp", "a video, or an image in a video's container"},
+    {0, {"\0\0\0\x0cjP  ", 8}, "a JPEG 2000 image"},
+    {0, {"\0\0\0\x0cJXL ", 8}, "a JPEG XL image"},
+    {0, "\xff\x0a", "a JPEG XL image"},
+    {0, "P5", "a PGM image"},
+    {0, "P6", "a PPM image"},
+    {0, "8BPS", "a Photoshop document"},
+    {0, "%PDF", "a PDF document"},
+    {0, "<svg", "an SVG drawing"},
+    {0, "<?xml", "an XML document"},
+    {0, "PK\x03\x04", "a ZIP archive"},
+    {0, "\x1f\x8b", "a gzip file"},
+    {0,
+     "\x7f"
+     "ELF",
+     "a program"},
+};
+
+std::string_view what_it_is(std::string_view head) {
+  for (const Stranger& stranger : strangers) {
+    if (head.size() >= stranger.at && head.substr(stranger.at).starts_with(stranger.magic)) return stranger.what;
+  }
+  return "neither a PNG nor a JPEG image";
 }
 
-// Damaged text or time chunks don't matter to a filter.
-void on_warning(png_structp, png_const_charp) {}
-
-void read_bytes(png_structp png, png_bytep to, std::size_t count) {
-  auto* const source = static_cast<Source*>(png_get_io_ptr(png));
-  if (count > source->left) png_error(png, "the file ends too early");
-  std::memcpy(to, source->next, count);
-  source->next += count;
-  source->left -= count;
+// nullptr: none of ours.
+const Format* format_of_bytes(std::string_view head) {
+  for (const Format& format : formats) {
+    if (head.starts_with(format.magic)) return &format;
+  }
+  return nullptr;
 }
 
-void write_bytes(png_structp png, png_bytep from, std::size_t count) {
-  auto* const sink = static_cast<Sink*>(png_get_io_ptr(png));
+DecodedImage decode(ByteSource& source, const std::string& name, std::optional<ImageFormat> promised) {
+  const auto fail = [&](std::string_view what) { throw ImageError(fmt::format("{}: {}", name, what)); };
+  const std::string_view head = source.piece();
+  const auto check_read = [&] {
+    if (source.error() != 0) throw std::system_error(source.error(), std::generic_category(), "cannot read " + name);
+  };
+  check_read();
+  if (head.empty()) fail(fmt::format("the file is empty, {}", expectation));
+  const Format* const format = format_of_bytes(head);
+  if (format == nullptr) {
+    fail(fmt::format("this is {}, {}", what_it_is(head), expectation));
+  }
+  if (promised && *promised != format->format) {
+    fail(fmt::format("this is a {} image under a {} image's name, expected a name that says what it is", format->name,
+                     speedwell::bench::name(*promised)));
+  }
   try {
-    sink->bytes->append(reinterpret_cast<const char*>(from), count);
-  } catch (const std::bad_alloc&) {
-    sink->out_of_memory = true;
+    return {format->decode(source), format->format};
+  } catch (const ImageError& error) {
+    check_read();
+    fail(error.what());
+    throw;
   }
-  if (sink->out_of_memory) png_error(png, "out of memory");
 }
 
-struct Reader {
-  png_structp png = nullptr;
-  png_infop info = nullptr;
-  ~Reader() { png_destroy_read_struct(&png, &info, nullptr); }
-};
-
-struct Writer {
-  png_structp png = nullptr;
-  png_infop info = nullptr;
-  ~Writer() { png_destroy_write_struct(&png, &info); }
-};
-
-// The functions that setjmp keep nothing of their own alive across it.
-bool read_header(png_structp png, png_infop info, Source& source) {
-  if (setjmp(source.escape) != 0) return false;
-  png_read_info(png, info);
-  return true;
-}
-
-bool set_conversions(png_structp png, png_infop info, Source& source) {
-  if (setjmp(source.escape) != 0) return false;
-  png_set_expand(png);
-  png_set_scale_16(png);
-  if ((png_get_color_type(png, info) & PNG_COLOR_MASK_COLOR) == 0 &&
-      ((png_get_color_type(png, info) & PNG_COLOR_MASK_ALPHA) != 0 || png_get_valid(png, info, PNG_INFO_tRNS) != 0)) {
-    png_set_gray_to_rgb(png);
-  }
-  png_set_interlace_handling(png);
-  png_read_update_info(png, info);
-  return true;
-}
-
-bool read_rows(png_structp png, png_bytepp rows, Source& source) {
-  if (setjmp(source.escape) != 0) return false;
-  png_read_image(png, rows);
-  png_read_end(png, nullptr);
-  return true;
-}
-
-bool write_rows(png_structp png, png_infop info, png_bytepp rows, Sink& sink) {
-  if (setjmp(sink.escape) != 0) return false;
-  png_write_info(png, info);
-  png_write_image(png, rows);
-  png_write_end(png, nullptr);
-  return true;
-}
-
-bool set_header(png_structp png, png_infop info, png_uint_32 width, png_uint_32 height, int colour, Sink& sink) {
-  if (setjmp(sink.escape) != 0) return false;
-  png_set_IHDR(png, info, width, height, 8, colour, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
-               PNG_FILTER_TYPE_DEFAULT);
-  return true;
-}
-
-std::vector<png_bytep> rows_of(std::uint8_t* samples, std::size_t height, std::size_t row_bytes) {
-  std::vector<png_bytep> rows(height);
-  for (std::size_t y = 0; y < height; ++y) rows[y] = samples + y * row_bytes;
-  return rows;
+std::string_view kind_of_file(mode_t mode) {
+  if (S_ISDIR(mode)) return "a directory";
+  if (S_ISFIFO(mode)) return "a pipe";
+  if (S_ISSOCK(mode)) return "a socket";
+  return "a device";
 }
 
 }  // namespace
 
-Image read_png(const std::filesystem::path& path) {
-  const std::string bytes = read_file(path, most_file_bytes);
-  const auto fail = [&](std::string_view what) { throw ImageError(fmt::format("{}: {}", path.string(), what)); };
-  const auto* const magic = reinterpret_cast<png_const_bytep>(bytes.data());
-  if (bytes.empty()) fail("the file is empty, expected a PNG image");
-  if (png_sig_cmp(magic, 0, std::min<std::size_t>(bytes.size(), 8)) != 0) {
-    const bool jpeg = bytes.starts_with("\xff\xd8");
-    fail(fmt::format("{}, expected a PNG image", jpeg ? "this is a JPEG image" : "this isn't a PNG image"));
+std::string_view ByteSource::piece() noexcept {
+  if (!piece_.empty() || error_ != 0) return piece_;
+  if (file_ < 0) {
+    piece_ = memory_.substr(0, most_piece);
+    memory_.remove_prefix(piece_.size());
+    return piece_;
   }
-
-  Source source = {bytes.data(), bytes.size(), {}, {}};
-  Reader reader;
-  reader.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &source, on_error<Source>, on_warning);
-  if (reader.png != nullptr) reader.info = png_create_info_struct(reader.png);
-  if (reader.info == nullptr) throw std::bad_alloc();
-  const auto damaged = [&] {
-    fail(fmt::format("the PNG image is damaged or cut short ({}), expected a whole one", source.message));
-  };
-  png_set_read_fn(reader.png, &source, read_bytes);
-  png_set_user_limits(reader.png, most_side, most_side);
-  if (!read_header(reader.png, reader.info, source)) damaged();
-
-  const std::uint64_t width = png_get_image_width(reader.png, reader.info);
-  const std::uint64_t height = png_get_image_height(reader.png, reader.info);
-  const std::uint64_t stored = static_cast<std::uint64_t>(png_get_rowbytes(reader.png, reader.info)) * height;
-  if (width * height > most_pixels) {
-    fail(fmt::format("the image has {} x {} pixels, expected at most {}", width, height, most_pixels));
+  std::size_t filled = 0;
+  while (filled < buffer_.size()) {
+    const ssize_t got = ::read(file_, buffer_.data() + filled, buffer_.size() - filled);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) error_ = errno;
+    if (got <= 0) break;
+    filled += static_cast<std::size_t>(got);
   }
-  if (stored / most_inflation > bytes.size()) {
-    fail(fmt::format("the PNG image is cut short: {} x {} pixels can't be in {} bytes", width, height, bytes.size()));
-  }
-  if (!set_conversions(reader.png, reader.info, source)) damaged();
-
-  Image image;
-  image.width = static_cast<std::ptrdiff_t>(width);
-  image.height = static_cast<std::ptrdiff_t>(height);
-  image.channels = png_get_channels(reader.png, reader.info);
-  const std::size_t row_bytes = png_get_rowbytes(reader.png, reader.info);
-  image.samples.resize(row_bytes * height);
-  std::vector<png_bytep> rows = rows_of(image.samples.data(), height, row_bytes);
-  if (!read_rows(reader.png, rows.data(), source)) damaged();
-  return image;
+  piece_ = {buffer_.data(), error_ == 0 ? filled : 0};
+  return piece_;
 }
 
-void write_png(const std::filesystem::path& path, const Image& image) {
-  std::string bytes;
-  Sink sink = {&bytes, false, {}, {}};
-  Writer writer;
-  writer.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &sink, on_error<Sink>, on_warning);
-  if (writer.png != nullptr) writer.info = png_create_info_struct(writer.png);
-  if (writer.info == nullptr) throw std::bad_alloc();
-  png_set_write_fn(writer.png, &sink, write_bytes, nullptr);
-  const int colour = image.channels == 1   ? PNG_COLOR_TYPE_GRAY
-                     : image.channels == 3 ? PNG_COLOR_TYPE_RGB
-                                           : PNG_COLOR_TYPE_RGB_ALPHA;
-  const auto height = static_cast<std::size_t>(image.height);
-  const std::size_t row_bytes = static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.channels);
-  // libpng's rows aren't const, and are only read.
-  std::vector<png_bytep> rows = rows_of(const_cast<std::uint8_t*>(image.samples.data()), height, row_bytes);
-  if (!set_header(writer.png, writer.info, static_cast<png_uint_32>(image.width),
-                  static_cast<png_uint_32>(image.height), colour, sink) ||
-      !write_rows(writer.png, writer.info, rows.data(), sink)) {
-    if (sink.out_of_memory) throw std::bad_alloc();
-    throw ImageError(fmt::format("cannot encode {}: {}", path.string(), sink.message));
+void check_promise(std::uint64_t width, std::uint64_t height, std::uint64_t stored_bytes, std::uint64_t most_inflation,
+                   const ByteSource& source) {
+  if (width > most_side || height > most_side || width * height > most_pixels) {
+    throw ImageError(fmt::format("the image has {} x {} pixels, expected at most {} a side and {} in all", width,
+                                 height, most_side, most_pixels));
   }
-  write_file_atomically(path, bytes);
+  if (stored_bytes / most_inflation > source.size()) {
+    throw ImageError(
+        fmt::format("the header promises {} x {} pixels, which can't be in {} bytes; expected a whole image", width,
+                    height, source.size()));
+  }
+}
+
+std::string_view name(ImageFormat format) {
+  return std::find_if(std::begin(formats), std::end(formats), [&](const Format& one) { return one.format == format; })
+      ->name;
+}
+
+std::optional<ImageFormat> format_of_name(const fs::path& path) {
+  std::string extension = path.extension().string();
+  for (char& letter : extension) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+  if (extension == ".png") return ImageFormat::png;
+  if (extension == ".jpg" || extension == ".jpeg") return ImageFormat::jpeg;
+  return std::nullopt;
+}
+
+DecodedImage read_image(const fs::path& path) {
+  // A pipe that nobody writes to would make the opening wait.
+  const OpenFile file(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  struct stat status = {};
+  if (file.get() < 0 || ::fstat(file.get(), &status) != 0) {
+    throw std::system_error(errno, std::generic_category(), "cannot read " + path.string());
+  }
+  if (!S_ISREG(status.st_mode)) {
+    throw ImageError(fmt::format("{}: this is {}, {}", path.string(), kind_of_file(status.st_mode), expectation));
+  }
+  ByteSource source(file.get(), static_cast<std::uint64_t>(status.st_size));
+  return decode(source, path.string(), format_of_name(path));
+}
+
+DecodedImage decode_image(std::string_view bytes, const std::string& name) {
+  ByteSource source(bytes);
+  return decode(source, name, std::nullopt);
+}
+
+std::string encode_image(const Image& image, ImageFormat format, int quality) {
+  return format == ImageFormat::png ? encode_png(image) : encode_jpeg(image, quality);
+}
+
+void write_image(const fs::path& path, const Image& image, ImageFormat format, int quality) {
+  try {
+    write_file_atomically(path, encode_image(image, format, quality));
+  } catch (const ImageError& error) {
+    throw ImageError(fmt::format("cannot write {}: {}", path.string(), error.what()));
+  }
 }
 
 }  // namespace speedwell::bench

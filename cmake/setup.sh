@@ -26,6 +26,7 @@ bench   libbenchmark-dev        header:benchmark/benchmark.h
 bench   libcli11-dev            header:CLI/CLI.hpp
 bench   nlohmann-json3-dev      header:nlohmann/json.hpp
 bench   libpng-dev              header:png.h
+bench   libjpeg-dev             header:jpeglib.h
 bench   gnuplot-nox             command:gnuplot
 bench   libjs-chart.js          file:/usr/share/javascript/chart.js/chart.min.js
 peers?  libopenblas-dev         header:openblas*/cblas.h

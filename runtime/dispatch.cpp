@@ -27,7 +27,7 @@ constexpr double core_bytes = 2e10;  // per second: one core seldom draws more f
 
 double sequential_seconds(Work work) { return std::max(work.flops / core_flops, work.bytes / core_bytes); }
 
-thread_local constinit LastRun last;
+thread_local constinit LastRun own_run;
 
 // Why a call that could be parallel mustn't be; empty if it may.
 std::string_view reason_against_threads() {
@@ -83,6 +83,24 @@ Choice choose_automatically(Work work) {
   return Resolve{"", "large enough for every allowed core"}(Threads{});
 }
 
+bool environment_leaves_backend_open() noexcept {
+  static const bool open = [] {
+    try {
+      return std::holds_alternative<Automatic>(environment_backend().value_or(Automatic{}));
+    } catch (const InvalidArgument&) {
+      return false;  // an error of the calls that would follow it
+    }
+  }();
+  return open;
+}
+
+void look_for_observers() noexcept {
+  if (!environment_leaves_backend_open() || wants_message(MessageLevel::choice)) return;
+  unobserved = true;
+  // A handler that came in between.
+  if (wants_message(MessageLevel::choice)) unobserved = false;
+}
+
 void set_threads(Choice& choice, int threads, std::string_view reason) {
   choice.threads = threads;
   choice.reason = reason;
@@ -102,9 +120,10 @@ void Choice::limit_threads(std::ptrdiff_t blocks) {
 }
 
 Choice choose(const Backend& backend, Work work) {
-  environment_verbose();  // an invalid value is an error of every call
+  const int verbose = environment_verbose();  // an invalid value is an error of every call
+  if (verbose == 0 && !unobserved.load(std::memory_order_relaxed)) look_for_observers();
   if (std::holds_alternative<Automatic>(backend)) return choose_automatically(work);
-  return std::visit(Resolve{"as asked", "every allowed core"}, backend);
+  return std::visit(Resolve{as_asked, "every allowed core"}, backend);
 }
 
 Admission::Admission(const Choice& choice)
@@ -134,16 +153,17 @@ unsigned long long next_call() {
 Participants::Participants() : call_(next_call()) {}
 
 void record_run(const Choice& choice, int threads) {
-  last = {std::visit([](auto model) { return decltype(model)::name; }, choice.model), threads,
-          threads < choice.threads ? "fewer threads came than were called" : choice.reason};
+  own_run = {std::visit([](auto model) { return decltype(model)::name; }, choice.model), threads,
+             threads < choice.threads ? "fewer threads came than were called" : choice.reason};
+  latest_run = &own_run;
   if (wants_message(MessageLevel::choice)) {
-    message(MessageLevel::choice, std::string(last.backend) + ", threads: " + std::to_string(last.threads) + " (" +
-                                      std::string(last.reason) + ")");
+    message(MessageLevel::choice, std::string(own_run.backend) + ", threads: " + std::to_string(own_run.threads) +
+                                      " (" + std::string(own_run.reason) + ")");
   }
 }
 
 }  // namespace runtime
 
-LastRun last_run() { return runtime::last; }
+LastRun last_run() { return *runtime::latest_run; }
 
 }  // namespace speedwell

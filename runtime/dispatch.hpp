@@ -3,12 +3,14 @@
 #pragma once
 
 #include <atomic>
+#include <concepts>
 #include <cstddef>
 #include <string_view>
 #include <type_traits>
 #include <variant>
 
 #include <speedwell/backend.hpp>
+#include <speedwell/runtime.hpp>
 
 #include "runtime/built.hpp"
 #include "runtime/process.hpp"
@@ -44,6 +46,26 @@ struct Choice {
 // inside a parallel region, a task or a worker, or in a forked child. Throws InvalidArgument for a model that wasn't
 // built or a thread count outside 0..1024. Costs nanoseconds, allocates nothing.
 Choice choose(const Backend& backend, Work work);
+
+// Set once a call has found that the environment asks for no other model and for no messages, and that nobody else
+// listens to them: then a call on the caller's own thread needs nothing of the runtime but a record.
+inline constinit std::atomic<bool> unobserved = false;
+
+// What the thread's last call ran on: one of these, or what record_run() wrote.
+inline constexpr LastRun no_run = {};
+inline constexpr LastRun automatic_small_run = {Sequential::name, 1, too_small};
+inline constexpr LastRun sequential_run = {Sequential::name, 1, as_asked};
+inline constinit thread_local const LastRun* latest_run = &no_run;
+
+// For a call of a few nanoseconds, which is too small for threads on any machine: whether it may begin at once, without
+// choose(). If so, it is on record. Costs a nanosecond.
+inline bool begin_small_run(const Backend& backend) {
+  static_assert(std::same_as<std::variant_alternative_t<0, Backend>, Automatic> &&
+                std::same_as<std::variant_alternative_t<1, Backend>, Sequential>);
+  if (backend.index() > 1 || !unobserved.load(std::memory_order_relaxed)) return false;
+  latest_run = backend.index() == 0 ? &automatic_small_run : &sequential_run;
+  return true;
+}
 
 // Counts the distinct threads that did some of a call's work. Every block function calls note() once, so the count
 // can't be right by accident.

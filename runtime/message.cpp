@@ -6,6 +6,7 @@
 
 #include <speedwell/error.hpp>
 
+#include "runtime/dispatch.hpp"
 #include "runtime/environment.hpp"
 
 namespace speedwell {
@@ -28,12 +29,15 @@ int verbose() noexcept {
 
 }  // namespace
 
-void set_message_handler(MessageHandler new_handler) { handler.store(new_handler, std::memory_order_release); }
+void set_message_handler(MessageHandler new_handler) {
+  handler = new_handler;
+  if (new_handler != nullptr) runtime::unobserved = false;
+}
 
 namespace runtime {
 
 bool wants_message(MessageLevel level) noexcept {
-  return handler.load(std::memory_order_relaxed) != nullptr || verbose() >= static_cast<int>(level);
+  return handler.load() != nullptr || verbose() >= static_cast<int>(level);
 }
 
 void message(MessageLevel level, std::string_view text) noexcept {

@@ -6,6 +6,9 @@
 
 namespace speedwell::runtime {
 
+// The reason of a call that names its model, and with a parallel one its threads.
+inline constexpr std::string_view as_asked = "as asked";
+
 // The reason of a call that has fewer blocks of work than threads.
 inline constexpr std::string_view too_few_blocks = "as many threads as blocks of work";
 

@@ -4,7 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -24,6 +26,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -228,21 +231,31 @@ TEST_F(Cli, WrongUseSaysWhatWasGivenAndExpected) {
       {{"report", "nowhere"}, 3, "no run in 'nowhere', expected a folder that holds a journal.jsonl"},
       {{"report", "latest"}, 3, "no run in 'latest'"},
       {{"machine", "more"}, 2, "'more'"},
+      {{"bench", "--resume", "--image", "x.png"}, 2, "--image can't be given with it"},
+      {{"bench", "--image", "text.png"}, 3, "text.png: this is neither a PNG nor a JPEG image"},
       {{"filter", "text.png"}, 2, "OUT is required"},
-      {{"filter", "text.png", "out.png"}, 2, "0 filters given, expected one of --gaussian SIGMA"},
-      {{"filter", "text.png", "out.png", "--median", "3", "--sobel", "x"}, 2, "2 filters given"},
-      {{"filter", "text.png", "out.png", "--gaussian", "-1"}, 2, "--gaussian -1 is not a standard deviation"},
-      {{"filter", "text.png", "out.png", "--gaussian", "nan"}, 2, "--gaussian nan"},
-      {{"filter", "text.png", "out.png", "--gaussian", "wide"}, 2, "wide"},
-      {{"filter", "text.png", "out.png", "--sobel", "z"}, 2, "unknown direction 'z', expected --sobel x or --sobel y"},
-      {{"filter", "text.png", "out.png", "--median", "5"}, 2, "--median 5 is not a size there is, expected 3"},
+      {{"filter", "text.png", "out.png"}, 2, "no filter given, expected one or more of --gaussian SIGMA"},
+      {{"filter", "text.png", "out.png", "--gaussian", "-1"}, 2, "--gaussian -1: expected standard deviations"},
+      {{"filter", "text.png", "out.png", "--gaussian", "nan"}, 2, "--gaussian nan: expected"},
+      {{"filter", "text.png", "out.png", "--gaussian", "wide"}, 2, "--gaussian wide: expected"},
+      {{"filter", "text.png", "out.png", "--gaussian", "1x"}, 2, "--gaussian 1x: expected"},
+      {{"filter", "text.png", "out.png", "--gaussian"}, 2, "--gaussian"},
+      {{"filter", "text.png", "out.png", "--gausian", "1"}, 2, "'--gausian', did you mean '--gaussian'?"},
+      {{"filter", "text.png", "out.png", "--gaussian", "1", "2"}, 2, "'2'"},
+      {{"filter", "text.png", "out.png", "--gaussian", "1", "--sobel", "z"},
+       2,
+       "--sobel z: expected the direction, x or y"},
+      {{"filter", "text.png", "out.png", "--median", "4"}, 2, "--median 4: expected"},
       {{"filter", "text.png", "out.png", "--median", "3", "--border", "rap"},
        2,
        "unknown border 'rap', did you mean 'wrap'?"},
       {{"filter", "text.png", "out.png", "--median", "3", "--backend", "gpu"}, 2, "unknown backend 'gpu'"},
-      {{"filter", "text.png", "out.png", "--median", "3"}, 3, "text.png: this isn't a PNG image, expected a PNG image"},
+      {{"filter", "text.png", "out.png", "--median", "3", "--threads", "5000"}, 2, "5000"},
+      {{"filter", "text.png", "out.gif", "--median", "3"}, 2, "out.gif: expected a name that ends in .png, .jpg"},
+      {{"filter", "text.png", "out.jpg", "--median", "3", "--quality", "0"}, 2, "--quality 0, expected a number from"},
+      {{"filter", "text.png", "out.png", "--median", "3"}, 3, "text.png: this is neither a PNG nor a JPEG image"},
       {{"filter", "none.png", "out.png", "--median", "3"}, 3, "cannot read none.png: No such file or directory"},
-      {{"filter", ".", "out.png", "--median", "3"}, 3, "cannot read .: Is a directory"},
+      {{"filter", ".", "out.png", "--median", "3"}, 3, ".: this is a directory, expected a PNG or JPEG image"},
   };
   for (const Wrong& one : wrong) {
     std::vector<std::string> words = {fake_command};
@@ -815,60 +828,263 @@ TEST_F(Cli, RealChild) {
   EXPECT_TRUE(fs::exists(path("results/latest/report.html")));
 }
 
-Image random_image(std::ptrdiff_t width, std::ptrdiff_t height, int channels) {
-  Image image = {width, height, channels,
-                 std::vector<std::uint8_t>(static_cast<std::size_t>(width * height * channels))};
+using Narrow = Layers<std::uint8_t>;
+using Wide = Layers<std::uint16_t>;
+
+template <class T>
+Layers<T> random_layers(std::ptrdiff_t width, std::ptrdiff_t height, int channels, bool alpha) {
+  Layers<T> layers = {Raster<T>(width, height, channels)};
+  if (alpha) layers.alpha.emplace(width, height, 1);
   std::mt19937 random(std::random_device{}());
-  for (std::uint8_t& value : image.samples) value = static_cast<std::uint8_t>(random());
-  return image;
+  for (T& value : layers.colour.samples()) value = static_cast<T>(random());
+  if (alpha) {
+    for (T& value : layers.alpha->samples()) value = static_cast<T>(random());
+  }
+  return layers;
+}
+
+template <class T>
+std::vector<T> values(const Raster<T>& raster) {
+  return {raster.samples().begin(), raster.samples().end()};
+}
+
+// What `filter` makes of a raster.
+template <class T, class Filter>
+std::vector<T> filtered(const Raster<T>& from, Filter filter) {
+  Raster<T> to(from.width(), from.height(), from.channels());
+  filter(from.view(), to.view());
+  return values(to);
 }
 
 TEST_F(Cli, FilterIsTheLibrarysFilter) {
-  for (const int channels : {1, 3, 4}) {
-    const Image in = random_image(37, 23, channels);
-    write_png(path("in.png"), in);
-    const ImageView<const std::uint8_t> src(in.samples.data(), in.width, in.height, channels);
-    Image expected = in;
-    const ImageView<std::uint8_t> dst(expected.samples.data(), in.width, in.height, channels);
+  const auto blur = [](auto src, auto dst) { gaussian_blur(src, dst, {.sigma = 1.5, .border = Border::wrap}); };
+  const auto median = [](auto src, auto dst) { median_blur(src, dst, {}); };
+  for (const int channels : {1, 3}) {
+    for (const bool alpha : {false, true}) {
+      Narrow in = random_layers<std::uint8_t>(37, 23, channels, alpha);
+      const std::vector<std::uint8_t> blurred = filtered(in.colour, blur), middle = filtered(in.colour, median);
+      std::vector<std::uint8_t> blurred_alpha;
+      if (alpha) blurred_alpha = filtered(*in.alpha, blur);
+      write_image(path("in.png"), std::move(in), ImageFormat::png);
+      const Result result = run({fake_command, "filter", "in.png", "out.png", "--gaussian", "1.5", "--border", "wrap",
+                                 "--backend", "threads", "--threads", "2", "--verbose"});
+      ASSERT_EQ(result.status, 0) << result.err;
+      const Image out = read_image(path("out.png")).image;
+      EXPECT_EQ(values(std::get<Narrow>(out).colour), blurred);
+      ASSERT_EQ(std::get<Narrow>(out).alpha.has_value(), alpha);
+      if (alpha) {
+        EXPECT_EQ(values(*std::get<Narrow>(out).alpha), blurred_alpha);
+      }
+      EXPECT_THAT(result.err, HasSubstr("--gaussian 1.5: ran on threads"));
 
-    gaussian_blur(src, dst, {.sigma = 1.5, .border = Border::wrap});
-    const Result blur = run({fake_command, "filter", "in.png", "out.png", "--gaussian", "1.5", "--border", "wrap",
-                             "--backend", "threads", "--threads", "2", "--verbose"});
-    ASSERT_EQ(blur.status, 0) << blur.err;
-    EXPECT_EQ(read_png(path("out.png")).samples, expected.samples);
-    EXPECT_THAT(blur.err, HasSubstr("ran on threads"));
-
-    median_blur(src, dst, {});
-    ASSERT_EQ(run({fake_command, "filter", "in.png", "out.png", "--median", "3"}).status, 0);
-    EXPECT_EQ(read_png(path("out.png")).samples, expected.samples);
+      ASSERT_EQ(run({fake_command, "filter", "in.png", "out.png", "--median", "3"}).status, 0);
+      EXPECT_EQ(values(std::get<Narrow>(read_image(path("out.png")).image).colour), middle);
+    }
   }
+}
+
+// Each as often as it stands there, and in that order: a blurred median is no median of a blur.
+TEST_F(Cli, FiltersChainInTheOrderGiven) {
+  Narrow in = random_layers<std::uint8_t>(40, 30, 3, false);
+  const auto chain = [&](const std::vector<std::string>& filters) {
+    std::vector<std::string> words = {fake_command, "filter", "in.png"};
+    words.insert(words.end(), filters.begin(), filters.end());
+    words.insert(words.end(), {"out.png"});
+    const Result result = run(words);
+    EXPECT_EQ(result.status, 0) << result.err;
+    return values(std::get<Narrow>(read_image(path("out.png")).image).colour);
+  };
+  const auto apply = [&](const std::string& order) {
+    Raster<std::uint8_t> from(40, 30, 3);
+    std::copy(in.colour.samples().begin(), in.colour.samples().end(), from.samples().begin());
+    for (const char filter : order) {
+      Raster<std::uint8_t> to(40, 30, 3);
+      const ImageView<const std::uint8_t> src = std::as_const(from).view();
+      if (filter == 'm') median_blur(src, to.view(), {});
+      if (filter == 'g') gaussian_blur(src, to.view(), {.sigma = 1});
+      if (filter == 'h') gaussian_blur(src, to.view(), {.sigma = 2.5, .sigma_y = 0.5});
+      from = std::move(to);
+    }
+    return values(from);
+  };
+  const auto median_first = apply("mg"), gaussian_first = apply("gm"), repeated = apply("gmghm");
+  write_image(path("in.png"), std::move(in), ImageFormat::png);
+  EXPECT_NE(median_first, gaussian_first);
+  EXPECT_EQ(chain({"--median", "3", "--gaussian", "1"}), median_first);
+  EXPECT_EQ(chain({"--gaussian", "1", "--median", "3"}), gaussian_first);
+  EXPECT_EQ(chain({"--gaussian=1", "--median", "3", "--threads", "2", "--gaussian", "1", "--gaussian=2.5x0.5",
+                   "--median", "3"}),
+            repeated);
+}
+
+TEST_F(Cli, SixteenBitsStayOrAreRounded) {
+  for (const bool alpha : {false, true}) {
+    Wide in = random_layers<std::uint16_t>(19, 11, 1, alpha);
+    std::vector<std::uint8_t> rounded;
+    for (const std::uint16_t value : in.colour.samples()) {
+      rounded.push_back(static_cast<std::uint8_t>(std::lround(value / 257.0)));
+    }
+    write_image(path("in.png"), std::move(in), ImageFormat::png);
+    ASSERT_EQ(run({fake_command, "filter", "in.png", "narrow.png", "--depth", "8"}).status, 0);
+    const Image narrow = read_image(path("narrow.png")).image;
+    EXPECT_EQ(values(std::get<Narrow>(narrow).colour), rounded);
+    EXPECT_EQ(std::get<Narrow>(narrow).alpha.has_value(), alpha);
+    ASSERT_EQ(run({fake_command, "filter", "narrow.png", "wide.png", "--depth", "16"}).status, 0);
+    const Image wide = read_image(path("wide.png")).image;
+    for (std::size_t i = 0; i < rounded.size(); ++i) {
+      EXPECT_EQ(std::get<Wide>(wide).colour.samples()[i], rounded[i] * 257);
+    }
+  }
+  const auto before = tree();
+  const Result sobel = run({fake_command, "filter", "in.png", "out.png", "--sobel", "x"});
+  EXPECT_EQ(sobel.status, 2);
+  EXPECT_THAT(sobel.err, HasSubstr("--sobel takes 8 bits a sample, and the image has 16; --depth 8 before it"));
+  const Result jpeg = run({fake_command, "filter", "in.png", "out.jpg", "--drop-alpha"});
+  EXPECT_EQ(jpeg.status, 2);
+  EXPECT_THAT(jpeg.err, HasSubstr("out.jpg: a JPEG image has 8 bits a sample, the result has 16"));
+  const Result alpha = run({fake_command, "filter", "in.png", "out.jpg", "--depth", "8"});
+  EXPECT_EQ(alpha.status, 2);
+  EXPECT_THAT(alpha.err, HasSubstr("out.jpg: a JPEG image has no alpha, the result has; --drop-alpha"));
+  EXPECT_EQ(tree(), before);
+  EXPECT_EQ(run({fake_command, "filter", "in.png", "out.jpg", "--depth", "8", "--drop-alpha", "--sobel", "x"}).status,
+            0);
+}
+
+TEST_F(Cli, JpegInAndOut) {
+  Narrow in = {Raster<std::uint8_t>(64, 48, 3)};
+  std::fill(in.colour.samples().begin(), in.colour.samples().end(), std::uint8_t{90});
+  write_image(path("in.jpg"), std::move(in), ImageFormat::jpeg);
+  const Result result =
+      run({fake_command, "filter", "in.jpg", "out.jpeg", "--gaussian", "2", "--time", "--quality", "80"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  for (const char* const line : {"read in.jpg: JPEG, 64 x 48 pixels, RGB, 8 bits\n", " ms  --gaussian 2: ran on ",
+                                 "write out.jpeg: JPEG, 64 x 48 pixels, RGB, 8 bits\n"}) {
+    EXPECT_THAT(result.err, HasSubstr(line));
+  }
+  EXPECT_EQ(result.out, "");
+  // What a name doesn't say is as it came in.
+  ASSERT_EQ(run({fake_command, "filter", "in.jpg", "out", "--median", "3"}).status, 0);
+  for (const char* const name : {"out.jpeg", "out"}) {
+    const DecodedImage out = read_image(path(name));
+    EXPECT_EQ(out.format, ImageFormat::jpeg);
+    for (const std::uint8_t value : std::get<Narrow>(out.image).colour.samples()) ASSERT_NEAR(value, 90, 2);
+  }
+  ASSERT_EQ(run({fake_command, "filter", "in.jpg", "out.png", "--median", "3"}).status, 0);
+  EXPECT_EQ(read_image(path("out.png")).format, ImageFormat::png);
 }
 
 // An edge from 10 to 40 has the gradient 4 * 30 on both its sides; one from 0 to 255 is cut off.
 TEST_F(Cli, SobelShowsTheMagnitude) {
-  Image in = {6, 3, 4, {}};
-  for (int i = 0; i < 18; ++i) {
-    const std::uint8_t step = i % 6 < 3 ? 40 : 10;
-    for (const std::uint8_t value :
-         {step, static_cast<std::uint8_t>(i % 6 < 3 ? 0 : 255), std::uint8_t{7}, std::uint8_t{200}}) {
-      in.samples.push_back(value);
-    }
+  Narrow in = {Raster<std::uint8_t>(6, 3, 3), Raster<std::uint8_t>(6, 3, 1)};
+  for (std::ptrdiff_t i = 0; i < 18; ++i) {
+    const bool left = i % 6 < 3;
+    in.colour.view()(i % 6, i / 6, 0) = left ? 40 : 10;
+    in.colour.view()(i % 6, i / 6, 1) = left ? 0 : 255;
+    in.colour.view()(i % 6, i / 6, 2) = 7;
+    in.alpha->samples()[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(200 + i);
   }
-  write_png(path("in.png"), in);
+  write_image(path("in.png"), std::move(in), ImageFormat::png);
   ASSERT_EQ(run({fake_command, "filter", "in.png", "in.png", "--sobel", "x"}).status, 0);
-  const Image out = read_png(path("in.png"));
-  for (int i = 0; i < 18; ++i) {
+  const Image image = read_image(path("in.png")).image;
+  const Narrow& out = std::get<Narrow>(image);
+  ASSERT_TRUE(out.alpha.has_value());
+  for (std::ptrdiff_t i = 0; i < 18; ++i) {
     const bool edge = i % 6 == 2 || i % 6 == 3;
-    const auto at = static_cast<std::size_t>(4 * i);
-    EXPECT_EQ(out.samples[at], edge ? 120 : 0);
-    EXPECT_EQ(out.samples[at + 1], edge ? 255 : 0);
-    EXPECT_EQ(out.samples[at + 2], 0);
-    EXPECT_EQ(out.samples[at + 3], 200);
+    EXPECT_EQ(out.colour.view()(i % 6, i / 6, 0), edge ? 120 : 0);
+    EXPECT_EQ(out.colour.view()(i % 6, i / 6, 1), edge ? 255 : 0);
+    EXPECT_EQ(out.colour.view()(i % 6, i / 6, 2), 0);
+    EXPECT_EQ(out.alpha->samples()[static_cast<std::size_t>(i)], 200 + i);
   }
 }
 
+// Whatever it is handed, it takes milliseconds and next to no memory to say no.
+TEST_F(Cli, HostileFilesAreRefusedAtOnce) {
+  write_image(path("whole.png"), random_layers<std::uint8_t>(64, 64, 3, false), ImageFormat::png);
+  write_image(path("whole.jpg"), random_layers<std::uint8_t>(64, 64, 3, false), ImageFormat::jpeg);
+  const std::string png = bytes_of(path("whole.png")), jpeg = bytes_of(path("whole.jpg"));
+  const auto write = [&](const std::string& name, const std::string& bytes) {
+    std::ofstream(path(name), std::ios::binary) << bytes;
+  };
+  // 31622 x 31622 pixels, 10^9, and as many bytes as they might be packed into.
+  const auto with_size = [](std::string bytes, std::size_t at, bool checksum) {
+    for (const std::size_t side : {at, at + (checksum ? 4 : 2)}) {
+      if (checksum) bytes[side] = bytes[side + 1] = 0;
+      bytes[side + (checksum ? 2 : 0)] = 0x7b;
+      bytes[side + (checksum ? 3 : 1)] = static_cast<char>(0x86);
+    }
+    if (!checksum) return bytes;
+    const std::uint32_t sum = crc32(std::string_view(bytes).substr(12, 17));
+    for (std::size_t i = 0; i < 4; ++i) bytes[29 + i] = static_cast<char>(sum >> (24 - 8 * i));
+    return bytes;
+  };
+  const std::string huge_png = with_size(png, 16, true), huge_jpeg = with_size(jpeg, jpeg.find("\xff\xc0") + 5, false);
+  write("cut.png", png.substr(0, png.size() / 2));
+  write("cut.jpg", jpeg.substr(0, jpeg.size() / 2));
+  write("huge.png", huge_png);
+  write("huge.jpg", huge_jpeg);
+  write("plausible.png", huge_png + std::string(4'000'000, 'x'));
+  write("plausible.jpg", huge_jpeg + std::string(4'000'000, 'x'));
+  write("jpeg.png", jpeg);
+  write("text.png", "not an image");
+  write("empty.png", "");
+  write("out.png", "precious");
+  fs::create_directory(path("folder.png"));
+  ASSERT_EQ(::mkfifo(path("pipe.png").c_str(), 0600), 0);
+  const auto before = tree();
+  const std::pair<const char*, const char*> hostile[] = {
+      {"cut.png", "damaged or cut short"},
+      {"cut.jpg", "damaged or cut short"},
+      {"huge.png", "promises 31622 x 31622 pixels, which can't be in"},
+      {"huge.jpg", "promises 31622 x 31622 pixels, which can't be in"},
+      {"plausible.png", "damaged or cut short"},
+      {"plausible.jpg", "damaged or cut short"},
+      {"jpeg.png", "this is a JPEG image under a PNG image's name"},
+      {"text.png", "this is neither a PNG nor a JPEG image"},
+      {"empty.png", "the file is empty"},
+      {"folder.png", "this is a directory"},
+      {"pipe.png", "this is a pipe"},
+      {"/dev/zero", "this is a device"},
+  };
+  for (const auto& [name, says] : hostile) {
+    const pid_t child = start({fake_command, "filter", name, "out.png", "--median", "3"});
+    int status = 0;
+    rusage used = {};
+    ASSERT_EQ(::wait4(child, &status, 0, &used), child);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 3) << name;
+    const std::string said = bytes_of(base_ / "err");
+    EXPECT_THAT(said, HasSubstr(std::string(name) + ": ")) << name;
+    EXPECT_THAT(said, HasSubstr(says)) << name;
+    const auto milliseconds = [](const timeval& time) { return time.tv_sec * 1000.0 + time.tv_usec / 1000.0; };
+    EXPECT_LT(milliseconds(used.ru_utime) + milliseconds(used.ru_stime), 500) << name;
+    EXPECT_LT(used.ru_maxrss, 64 * 1024) << name;  // KiB
+    EXPECT_EQ(tree(), before) << name;
+  }
+}
+
+TEST_F(Cli, BenchMeasuresTheFiltersOnAnImage) {
+  write_image(path("in.png"), random_layers<std::uint8_t>(61, 43, 3, true), ImageFormat::png);
+  const Result list = run({fake_command, "bench", "--image", "in.png", "--list", "--no-peers", "--threads", "1"});
+  ASSERT_EQ(list.status, 0) << list.err;
+  for (const char* const cell : {"gaussian_blur/u8c3/61x43/sequential/1\n", "median_blur/f32c1/61x43/threads/1\n"}) {
+    EXPECT_THAT(list.out, HasSubstr(cell));
+  }
+  for (const char* const other : {"1920x1080", "matmul", "tiny/", "weak/"}) {
+    EXPECT_THAT(list.out, Not(HasSubstr(other)));
+  }
+  const Result result = run({real_command, "bench", "--image", "in.png", "/u8c3", "--threads", "1,2", "--rounds", "1",
+                             "--no-peers", "--no-report", "--output", "r"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  const json image = journal("r").header["config"]["image"];
+  EXPECT_EQ(image["file"], "in.png");
+  EXPECT_EQ(image["sha256"].get<std::string>().size(), 64u);
+  EXPECT_EQ(image["width"], 61);
+  EXPECT_EQ(image["height"], 43);
+  EXPECT_EQ(image["channels"], 3);
+  EXPECT_EQ(image["bits"], 8);
+}
+
 TEST_F(Cli, FilterLeavesWhatWasThereWhenItFails) {
-  write_png(path("in.png"), random_image(64, 64, 3));
+  write_image(path("in.png"), random_layers<std::uint8_t>(64, 64, 3, false), ImageFormat::png);
   const std::string whole = bytes_of(path("in.png"));
   std::ofstream(path("cut.png"), std::ios::binary) << whole.substr(0, whole.size() / 2);
   std::ofstream(path("out.png")) << "precious\n";

@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <png.h>
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
@@ -11,7 +10,6 @@
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <random>
 #include <set>
 #include <string>
 #include <system_error>
@@ -31,7 +29,6 @@
 #include "bench/driver/sweep.hpp"
 #include "bench/driver/twins.hpp"
 #include "bench/files.hpp"
-#include "bench/image_io.hpp"
 #include "bench/journal.hpp"
 
 namespace speedwell::bench {
@@ -499,103 +496,6 @@ TEST(Fingerprints, SayWhereTheyDiffer) {
   now = before;
   now["more"] = 1;
   EXPECT_THAT(first_difference(before, now, "machine"), HasSubstr("machine.more was missing"));
-}
-
-using PngTest = Driver;
-
-Image random_image(std::ptrdiff_t width, std::ptrdiff_t height, int channels, std::uint32_t seed) {
-  Image image = {width, height, channels,
-                 std::vector<std::uint8_t>(static_cast<std::size_t>(width * height * channels))};
-  std::mt19937 random(seed);
-  for (std::uint8_t& value : image.samples) value = static_cast<std::uint8_t>(random());
-  return image;
-}
-
-TEST_F(PngTest, RoundTrips) {
-  const std::uint32_t seed = std::random_device{}();
-  RecordProperty("seed", std::to_string(seed));
-  for (const int channels : {1, 3, 4}) {
-    for (const auto& [width, height] : {std::pair{1, 1}, {1, 7}, {7, 1}, {31, 13}}) {
-      const Image image = random_image(width, height, channels, seed);
-      write_png(path("i.png"), image);
-      const Image back = read_png(path("i.png"));
-      EXPECT_EQ(back.width, width);
-      EXPECT_EQ(back.height, height);
-      EXPECT_EQ(back.channels, channels);
-      EXPECT_EQ(back.samples, image.samples) << "seed " << seed;
-    }
-  }
-}
-
-// Written by libpng's own simplified interface, not by ours.
-TEST_F(PngTest, PaletteAndSixteenBitsAreConverted) {
-  png_image out = {};
-  out.version = PNG_IMAGE_VERSION;
-  out.width = 3;
-  out.height = 1;
-  out.format = PNG_FORMAT_RGB_COLORMAP;
-  out.colormap_entries = 2;
-  const std::uint8_t palette[] = {10, 20, 30, 200, 150, 100};
-  const std::uint8_t indices[] = {1, 0, 1};
-  ASSERT_TRUE(png_image_write_to_file(&out, path("p.png").c_str(), 0, indices, 0, palette));
-  const Image coloured = read_png(path("p.png"));
-  EXPECT_EQ(coloured.channels, 3);
-  EXPECT_EQ(coloured.samples, (std::vector<std::uint8_t>{200, 150, 100, 10, 20, 30, 200, 150, 100}));
-
-  const std::uint16_t wide[] = {0, 128, 129, 32768, 65407, 65535};
-  png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, nullptr, nullptr, nullptr);
-  png_infop info = png_create_info_struct(png);
-  std::FILE* const file = std::fopen(path("w.png").c_str(), "wb");
-  ASSERT_NE(file, nullptr);
-  png_init_io(png, file);
-  png_set_IHDR(png, info, 6, 1, 16, PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
-               PNG_FILTER_TYPE_DEFAULT);
-  png_write_info(png, info);
-  png_set_swap(png);
-  png_write_row(png, reinterpret_cast<png_const_bytep>(wide));
-  png_write_end(png, nullptr);
-  png_destroy_write_struct(&png, &info);
-  std::fclose(file);
-  const Image narrow = read_png(path("w.png"));
-  EXPECT_EQ(narrow.channels, 1);
-  std::vector<std::uint8_t> expected;
-  for (const std::uint16_t value : wide) expected.push_back(static_cast<std::uint8_t>(std::lround(value / 257.0)));
-  EXPECT_EQ(narrow.samples, expected);
-}
-
-TEST_F(PngTest, TruncatedOrDamagedIsRefused) {
-  write_png(path("i.png"), random_image(40, 30, 3, 1));
-  const std::string whole = bytes_of(path("i.png"));
-  for (std::size_t length = 0; length < whole.size(); length += length < 64 ? 1 : 97) {
-    write("cut.png", whole.substr(0, length));
-    EXPECT_THROW(read_png(path("cut.png")), ImageError) << length;
-  }
-  write("cut.png", whole.substr(0, whole.size() - 1));
-  EXPECT_THROW(read_png(path("cut.png")), ImageError);
-  std::string damaged = whole;
-  damaged[whole.size() / 2] = static_cast<char>(damaged[whole.size() / 2] ^ 4);
-  write("cut.png", damaged);
-  EXPECT_THROW(read_png(path("cut.png")), ImageError);
-}
-
-// A header may promise a terabyte; nothing is allocated for it.
-TEST_F(PngTest, HugePromiseInASmallFileIsRefused) {
-  write_png(path("i.png"), random_image(4, 4, 1, 1));
-  const auto promising = [&](std::uint32_t width, std::uint32_t height) {
-    std::string bytes = bytes_of(path("i.png"));
-    for (int i = 0; i < 4; ++i) {
-      bytes[static_cast<std::size_t>(16 + i)] = static_cast<char>(width >> (24 - 8 * i));
-      bytes[static_cast<std::size_t>(20 + i)] = static_cast<char>(height >> (24 - 8 * i));
-    }
-    const std::uint32_t sum = crc32(std::string_view(bytes).substr(12, 17));
-    for (int i = 0; i < 4; ++i) bytes[static_cast<std::size_t>(29 + i)] = static_cast<char>(sum >> (24 - 8 * i));
-    write("big.png", bytes);
-    return message_of([&] { read_png(path("big.png")); });
-  };
-  EXPECT_THAT(promising(30000, 30000), HasSubstr("can't be in"));
-  EXPECT_THAT(promising(1u << 20, 1u << 20), HasSubstr("expected at most 1073741824"));
-  EXPECT_THAT(promising(1u << 30, 4), HasSubstr("damaged"));
-  EXPECT_THAT(promising(0, 4), HasSubstr("damaged"));
 }
 
 }  // namespace

@@ -17,13 +17,14 @@ std::vector<double> bell(int side, double sigma) {
   return weights;
 }
 
-// Out of 256: from the edge inwards each takes on the rounding error of the one before, and the centre what is left.
-std::vector<double> bell_of_256(int side, double sigma) {
+// Out of `whole`: from the edge inwards each takes on the rounding error of the one before, and the centre what is
+// left.
+std::vector<double> bell_out_of(double whole, int side, double sigma) {
   std::vector<double> weights = bell(side, sigma);
   double error = 0;
-  double left = 256;
+  double left = whole;
   for (int i = 0; i < side / 2; ++i) {
-    const double exact = 256 * weights[i] + error;
+    const double exact = whole * weights[i] + error;
     const double rounded = std::nearbyint(exact);
     error = exact - rounded;
     weights[i] = weights[side - 1 - i] = rounded;
@@ -57,10 +58,11 @@ Filter<T, T> gaussian_blur_filter(Gauss gauss) {
   const std::string name = "gaussian_blur " + std::to_string(gauss.width) + "x" + std::to_string(gauss.height);
   if constexpr (std::is_integral_v<T>) {
     // Sums of products of integers below 2^53 are exact in double.
+    constexpr double whole = std::numeric_limits<T>::max() + 1.0;
     return {name, run,
-            [wx = bell_of_256(gauss.width, gauss.sigma), wy = bell_of_256(gauss.height, sigma_y)](
+            [wx = bell_out_of(whole, gauss.width, gauss.sigma), wy = bell_out_of(whole, gauss.height, sigma_y)](
                 sw::ImageView<const T> image, int x, int y, int channel, Border border, double outside) {
-              return std::floor((window_sum(image, x, y, channel, border, outside, wx, wy) + 32768) / 65536);
+              return std::floor(window_sum(image, x, y, channel, border, outside, wx, wy) / (whole * whole) + 0.5);
             },
             0};
   } else {
@@ -80,6 +82,9 @@ TEST(GaussianBlur, IsTheWeightedSumOfItsWindow) {
     check_shapes(gaussian_blur_filter<std::uint8_t>(gauss));
     check_shapes(gaussian_blur_filter<float>(gauss));
   }
+  for (const Gauss gauss : {Gauss{1, 0, 5, 5}, {2, 0.7, 11, 3}}) {
+    check_shapes(gaussian_blur_filter<std::uint16_t>(gauss));
+  }
 }
 
 TEST(GaussianBlur, LargeSigma) {
@@ -88,8 +93,28 @@ TEST(GaussianBlur, LargeSigma) {
     for (const Shape shape : {Shape{1, 1, 1}, {3, 50, 3}, {61, 4, 4}, {70, 33, 1}}) {
       check(gaussian_blur_filter<std::uint8_t>(gauss), shape, border, Layout::part, tests::every_backend());
       check(gaussian_blur_filter<float>(gauss), shape, border, Layout::part, tests::every_backend());
+      check(gaussian_blur_filter<std::uint16_t>(gauss), shape, border, Layout::part, {sw::Sequential{}, sw::Tbb{2}});
     }
   }
+}
+
+// Where lines are turned into columns: as many rows as a vector has lanes and some that are left, rows of one block of
+// columns and less, of several turns, and the smallest radius for which it is done.
+TEST(GaussianBlur, WideFiltersOnManyRows) {
+  const std::vector<sw::Backend> backends = {sw::Sequential{}, sw::Threads{2}, sw::OpenMp{3}};
+  const auto check_both = [&](Gauss gauss, Shape shape, Border border) {
+    check(gaussian_blur_filter<std::uint8_t>(gauss), shape, border, Layout::part, backends);
+    check(gaussian_blur_filter<float>(gauss), shape, border, Layout::part, backends);
+  };
+  std::size_t turn = 0;
+  for (const int channels : {1, 3, 4}) {
+    for (const int width : {3, 4, 5, 15, 16, 17, 40, 67}) {
+      check_both({2.5, 1, 13, 3}, {width, 35, channels}, all_borders[turn++ % 5]);
+    }
+    check_both({2, 1, 11, 3}, {37, 35, channels}, all_borders[turn++ % 5]);
+    check_both({4, 0.5, 15, 1}, {2500 / channels, 16, channels}, all_borders[turn++ % 5]);
+  }
+  check_both({3, 3, 17, 15}, {50, 40, 3}, Border::wrap);
 }
 
 // Rows of several turns of the row loop, the last one of any length.
@@ -114,19 +139,23 @@ TEST(GaussianBlur, VeryLargeSigma) {
   }
 }
 
-TEST(GaussianBlur, WhiteStaysWhite) {
-  const Image<std::uint8_t> white = [] {
-    Image<std::uint8_t> image({40, 30, 3}, Layout::tight);
-    std::fill(image.memory().begin(), image.memory().end(), std::uint8_t{255});
-    return image;
-  }();
+template <class T>
+void check_white() {
+  constexpr T brightest = std::numeric_limits<T>::max();
+  Image<T> white({40, 30, 3}, Layout::tight);
+  std::fill(white.memory().begin(), white.memory().end(), brightest);
   for (const Border border : all_borders) {
     for (const double sigma : {0.1, 0.3, 0.5, 0.8, 1.0, 1.3, 2.0, 3.7, 5.0, 12.0, 40.0}) {
-      Image<std::uint8_t> result = poisoned<std::uint8_t>(white.shape(), Layout::tight);
-      sw::gaussian_blur(white, result, {.sigma = sigma, .border = border, .border_value = 255});
+      Image<T> result = poisoned<T>(white.shape(), Layout::tight);
+      sw::gaussian_blur(white.view(), result, {.sigma = sigma, .border = border, .border_value = brightest});
       EXPECT_TRUE(same_bits(result.memory(), white.memory())) << "sigma " << sigma << ", " << sw::name(border);
     }
   }
+}
+
+TEST(GaussianBlur, WhiteStaysWhite) {
+  check_white<std::uint8_t>();
+  check_white<std::uint16_t>();
 }
 
 // An impulse shows the filter itself: how far it reaches is its size.
@@ -134,7 +163,7 @@ template <class T>
 std::pair<int, int> reach(const sw::GaussianBlurOptions& options) {
   constexpr int side = 101;
   Image<T> src({side, side, 1}, Layout::tight);
-  src.view()(side / 2, side / 2) = std::is_integral_v<T> ? T(255) : T(1e30);
+  src.view()(side / 2, side / 2) = std::is_integral_v<T> ? std::numeric_limits<T>::max() : T(1e30);
   Image<T> dst = poisoned<T>(src.shape(), Layout::tight);
   sw::gaussian_blur(src, dst, options);
   int columns = 0;
@@ -152,6 +181,7 @@ TEST(GaussianBlur, SidesFollowFromSigma) {
   EXPECT_EQ(reach<float>({.sigma = 2}), std::pair(17, 17));
   EXPECT_EQ(reach<float>({.sigma = 1.3, .sigma_y = 2}), std::pair(11, 17));
   EXPECT_EQ(reach<float>({.sigma = 1, .width = 5}), std::pair(5, 9));
+  EXPECT_EQ(reach<std::uint16_t>({.sigma = 1}), std::pair(9, 9));
   // Bytes: round(6 sigma + 1) | 1 = 7, 13; the outermost weights are one or two out of 256.
   for (const double sigma : {1.0, 2.0}) {
     Image<std::uint8_t> src = random_image<std::uint8_t>({50, 40, 1}, Layout::tight);

@@ -174,27 +174,23 @@ double window_sum(sw::ImageView<const T> image, int x, int y, int channel, Borde
   return sum;
 }
 
-// Runs the filter on every backend; each result must be what is expected, bit for bit the same, and stay in its image.
+// Runs a filter on every backend; each result must be what is expected, bit for bit the same, and stay in its image.
 template <class In, class Out>
-void check(const Filter<In, Out>& filter, Shape shape, Border border, Layout layout,
-           const std::vector<sw::Backend>& backends) {
-  SCOPED_TRACE(filter.name + (sizeof(In) == 1 ? " u8 " : " f32 ") + std::to_string(shape.width) + "x" +
-               std::to_string(shape.height) + "x" + std::to_string(shape.channels) + " " +
-               std::string(sw::name(border)) + " layout " + std::to_string(static_cast<int>(layout)) + " seed " +
-               std::to_string(seed()));
-  const Image<In> src = random_image<In>(shape, layout);
-  const double outside = random_sample<In>();
-  Image<Out> expected_memory = poisoned<Out>(shape, other(layout));
+void check_result(const Image<In>& src, Shape shape, Layout layout,
+                  const std::function<void(sw::ImageView<const In>, sw::ImageView<Out>, sw::Backend)>& run,
+                  const std::function<double(int x, int y, int channel)>& expected_at, double tolerance,
+                  const std::vector<sw::Backend>& backends) {
+  Image<Out> expected_memory = poisoned<Out>(shape, layout);
   const std::vector<Out> poison = expected_memory.memory();
 
   Image<Out> first = expected_memory;
-  filter.run(src, first, border, outside, backends.front());
+  run(src, first, backends.front());
   for (int y = 0; y < shape.height; ++y) {
     for (int x = 0; x < shape.width; ++x) {
       for (int k = 0; k < shape.channels; ++k) {
-        const double expected = filter.expected(src, x, y, k, border, outside);
+        const double expected = expected_at(x, y, k);
         const Out found = first.view()(x, y, k);
-        ASSERT_TRUE(std::abs(static_cast<double>(found) - expected) <= filter.tolerance)
+        ASSERT_TRUE(std::abs(static_cast<double>(found) - expected) <= tolerance)
             << "at (" << x << ", " << y << ", " << k << "): " << +found << ", expected " << expected;
         // What should be there in the end, so that the rest can be compared with the poison.
         expected_memory.view()(x, y, k) = found;
@@ -203,11 +199,31 @@ void check(const Filter<In, Out>& filter, Shape shape, Border border, Layout lay
   }
   ASSERT_TRUE(same_bits(first.memory(), expected_memory.memory())) << "wrote outside of the image";
   for (const sw::Backend& backend : backends) {
-    Image<Out> result(shape, other(layout));
+    Image<Out> result(shape, layout);
     result.memory() = poison;
-    filter.run(src, result, border, outside, backend);
+    run(src, result, backend);
     ASSERT_TRUE(same_bits(result.memory(), first.memory())) << "other bits on " << text(backend);
   }
+}
+
+template <class In, class Out>
+void check(const Filter<In, Out>& filter, Shape shape, Border border, Layout layout,
+           const std::vector<sw::Backend>& backends) {
+  SCOPED_TRACE(filter.name +
+               (std::is_same_v<In, float> ? " f32 "
+                : sizeof(In) == 1         ? " u8 "
+                                          : " u16 ") +
+               std::to_string(shape.width) + "x" + std::to_string(shape.height) + "x" + std::to_string(shape.channels) +
+               " " + std::string(sw::name(border)) + " layout " + std::to_string(static_cast<int>(layout)) + " seed " +
+               std::to_string(seed()));
+  const Image<In> src = random_image<In>(shape, layout);
+  const double outside = random_sample<In>();
+  check_result<In, Out>(
+      src, shape, other(layout),
+      [&](sw::ImageView<const In> from, sw::ImageView<Out> to, const sw::Backend& backend) {
+        filter.run(from, to, border, outside, backend);
+      },
+      [&](int x, int y, int k) { return filter.expected(src, x, y, k, border, outside); }, filter.tolerance, backends);
 }
 
 // Sizes round those of a vector of bytes or floats on each instruction set, and round a turn of the row loop.

@@ -15,7 +15,9 @@
 #include <limits>
 #include <random>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -652,6 +654,35 @@ TYPED_TEST(Matmul, AsManyThreadsAsAskedTakePart) {
   matmul(a.input(), b.input(), c.view(), {.backend = Sequential{}});
   EXPECT_EQ(last_run().backend, "sequential");
   EXPECT_EQ(last_run().threads, 1);
+}
+
+// Products of a few nanoseconds go a shorter way; whoever listens hears of them all the same.
+TYPED_TEST(Matmul, SmallProductsAreOnRecord) {
+  using T = TypeParam;
+  static std::atomic<int> messages;
+  for (const auto& [m, n, k] : {std::tuple{4, 4, 4}, {5, 1, 3}, {1, 7, 9}}) {
+    const auto a = Matrix<T>::random(m, k);
+    const auto b = Matrix<T>::random(k, n);
+    Matrix<T> c(m, n);
+    for (int call = 0; call < 2; ++call) {
+      matmul(a.input(), b.input(), c.view());
+      EXPECT_EQ(last_run().backend, "sequential");
+      EXPECT_EQ(last_run().threads, 1);
+      EXPECT_EQ(last_run().reason, "too small to pay for a fork-join");
+      matmul(a.input(), b.input(), c.view(), {.backend = Sequential{}});
+      EXPECT_EQ(last_run().reason, "as asked");
+      matmul(a.input(), b.input(), c.view(), {.backend = Threads{2}});
+      EXPECT_EQ(last_run().threads, 1);
+      EXPECT_EQ(last_run().reason, "as many threads as blocks of work");
+    }
+    messages = 0;
+    set_message_handler([](MessageLevel, std::string_view) { ++messages; });
+    for (int call = 0; call < 2; ++call) matmul(a.input(), b.input(), c.view());
+    set_message_handler(nullptr);
+    EXPECT_EQ(messages, 2);
+    matmul(a.input(), b.input(), c.view());
+    EXPECT_EQ(messages, 2);
+  }
 }
 
 TYPED_TEST(Matmul, ManyCallersAtOnce) {

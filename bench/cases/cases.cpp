@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "bench/case.hpp"
+#include "bench/cases/case_image.hpp"
 #include "bench/cases/ceiling_case.hpp"
 #include "bench/cases/kernel_cases.hpp"
 #include "bench/cases/nested_case.hpp"
@@ -15,6 +16,8 @@ const std::vector<Case>& cases() {
     std::vector<Case> list;
     const auto add = [&list](const std::vector<Case>& more) { list.insert(list.end(), more.begin(), more.end()); };
     for (const auto& of_kernel : kernel_cases()) add(of_kernel);
+    // Who has brought an image wants to know about that.
+    if (case_image() != nullptr) std::erase_if(list, [](const Case& each) { return !each.on_image; });
     add(nested_cases(list));
     for (Case& each : list) each.traffic = traffic_ceiling(each);
     // Tiny ones come after all others, as a group, and then weak scaling.
@@ -56,6 +59,7 @@ std::string Case::name() const { return kernel + "/" + variant + "/" + size; }
 Case tiny(Case of) {
   of.variant = of.kernel + "_" + of.variant;
   of.kernel = tiny_kernel;
+  of.on_image = false;
   of.of_size = {};
   return of;
 }
@@ -66,6 +70,7 @@ Case weak(Case of, std::string rule, std::function<Case(int threads)> grown) {
   of.kernel = weak_kernel;
   of.rule = std::move(rule);
   of.quick = false;
+  of.on_image = false;
   of.of_size = {};
   of.make = [grown](int threads) { return grown(threads).make(threads); };
   // Named by the size that it grows from, so that its points are of one case.

@@ -189,7 +189,18 @@ int sweep_and_finish(const fs::path& run, const Journal& journal, JournalWriter 
   return finish(run, outcome, options, progress);
 }
 
-int resume(const BenchOptions& options, Progress& progress) {
+// The image must still be the one that was measured on.
+void offer_image_again(const json& image, OfferImage offer_image) {
+  const std::string file = image.at("file").get<std::string>();
+  if (offer_image == nullptr)
+    throw JournalError("cannot resume: the run is of an image, which this program can't read");
+  if (const ordered_json now = offer_image(file); now.at("sha256") != image.at("sha256")) {
+    throw JournalError(fmt::format("cannot resume: {} had the SHA-256 {}, has {}", file,
+                                   image.at("sha256").get<std::string>(), now.at("sha256").get<std::string>()));
+  }
+}
+
+int resume(const BenchOptions& options, OfferImage offer_image, Progress& progress) {
   const fs::path run = options.output.empty() ? newest_resumable_run() : find_run_folder(options.output);
   Journal journal = read_journal(run / journal_name);
   if (journal.finished) {
@@ -199,6 +210,7 @@ int resume(const BenchOptions& options, Progress& progress) {
     return finish(run, {.rounds = journal.records.back()["rounds"].get<int>(), .failed = failed}, options, progress);
   }
   const json& config = journal.header["config"];
+  if (config.contains("image")) offer_image_again(config["image"], offer_image);
   Children children(programs_folder(), options.timeout_s, config.value("pinned", true));
   if (const std::string difference = first_difference_to_here(journal.header, children); !difference.empty()) {
     throw JournalError(
@@ -215,11 +227,13 @@ int resume(const BenchOptions& options, Progress& progress) {
 
 }  // namespace
 
-int run_bench(const BenchOptions& options) {
+int run_bench(const BenchOptions& options, OfferImage offer_image) {
   check(options);
   const std::uint64_t seed = seed_of(options);
   Progress progress;
-  if (options.resume) return resume(options, progress);
+  if (options.resume) return resume(options, offer_image, progress);
+  ordered_json image;
+  if (!options.image.empty()) image = offer_image(options.image);
   Children children(programs_folder(), options.timeout_s, !options.unpinned);
   ordered_json other_build;
   if (!options.against.empty()) {
@@ -277,6 +291,7 @@ int run_bench(const BenchOptions& options) {
                             return list;
                           }()}};
   if (!other_build.is_null()) header["config"]["against"] = other_build;
+  if (!image.is_null()) header["config"]["image"] = image;
   const bool made = fs::create_directories(run);
   JournalWriter writer = [&] {
     try {

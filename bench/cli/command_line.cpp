@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <map>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -48,9 +49,9 @@ void add_machine(CLI::App& app, MachineOptions& options) {
 }
 
 // What is measured stands in the journal of a run that goes on.
-constexpr const char* not_with_resume[] = {"CASE-REGEX", "--full", "--quick",  "--backend",  "--threads",
-                                           "--rounds",   "--seed", "--list",   "--no-peers", "--peers",
-                                           "--unpinned", "--smt",  "--against"};
+constexpr const char* not_with_resume[] = {"CASE-REGEX", "--full", "--quick",   "--backend",  "--threads",
+                                           "--rounds",   "--seed", "--list",    "--no-peers", "--peers",
+                                           "--unpinned", "--smt",  "--against", "--image"};
 
 void check_together(const CLI::App& verb, const BenchOptions& options) {
   if (verb.count("--quick") > 0 && options.full) throw UsageError("--quick and --full given, expected one of them");
@@ -59,14 +60,15 @@ void check_together(const CLI::App& verb, const BenchOptions& options) {
   }
   if (!options.resume) return;
   for (const char* const given : not_with_resume) {
-    if (verb.count(given) > 0) {
+    const CLI::Option* const option = verb.get_option_no_throw(given);
+    if (option != nullptr && option->count() > 0) {
       throw UsageError(
           fmt::format("--resume goes on with what the run's journal says, {} can't be given with it", given));
     }
   }
 }
 
-void add_bench(CLI::App& app, BenchOptions& options) {
+void add_bench(CLI::App& app, bool with_images, BenchOptions& options) {
   CLI::App* const verb =
       app.add_subcommand("bench", "Measure cases on each backend and thread count, into a run folder with a report");
   verb->add_option(
@@ -105,6 +107,12 @@ void add_bench(CLI::App& app, BenchOptions& options) {
   verb->add_option("--against", options.against,
                    "Another build's speedwell_bench, or the folder that holds it: measured in the same rounds")
       ->type_name("FOLDER-OR-BINARY");
+  if (with_images) {
+    verb->add_option("--image", options.image,
+                     "Measure the image filters on this PNG or JPEG image, in the types and channels of their cases; "
+                     "such as --image photo.jpg 'gaussian_blur/u8c3'")
+        ->type_name("FILE");
+  }
   verb->add_flag("--no-report", options.no_report, "No plots and no HTML page");
   verb->add_flag("--json", options.json, "Print the analysis (with --list, the cells) as JSON");
   verb->add_option("--timeout", options.timeout_s, "When a silent child counts as hung")
@@ -172,21 +180,38 @@ void add_race(CLI::App& app, RaceOptions& options) {
       "Status: 0 done, 1 a case is surely below 0.97 of the fastest other library, 2 wrong use, 3 could not.");
 }
 
-void add_filter(CLI::App& app, FilterOptions& options) {
-  CLI::App* const verb = app.add_subcommand("filter", "Run an image filter on a PNG file");
-  verb->add_option("IN", options.in, "A PNG image; 16 bits are rounded to 8, a palette becomes its colours")
+// The filters in the order in which they were given.
+std::vector<FilterOptions::Word> chain_of(const CLI::App& verb, const std::vector<FilterWord>& filters) {
+  std::vector<FilterOptions::Word> chain;
+  std::map<const CLI::Option*, std::size_t> taken;
+  for (const CLI::Option* const option : verb.parse_order()) {
+    for (const FilterWord& filter : filters) {
+      if (!option->check_name(filter.option)) continue;
+      const std::string given = option->results()[taken[option]++];
+      chain.push_back({filter.option, filter.argument.empty() ? std::string() : given});
+    }
+  }
+  return chain;
+}
+
+void add_filter(CLI::App& app, const std::vector<FilterWord>& filters, FilterOptions& options) {
+  CLI::App* const verb = app.add_subcommand("filter", "Run image filters on a PNG or JPEG file, one after the other");
+  verb->add_option("IN", options.in, "A PNG or JPEG image; its first bytes say which")->required();
+  verb->add_option("OUT", options.out,
+                   "Where the result goes, whole or not at all; may be IN. PNG or JPEG by its name, else as IN")
       ->required();
-  verb->add_option("OUT", options.out, "Where the PNG image goes, whole or not at all; may be IN")->required();
-  verb->add_option("--gaussian", options.gaussian, "Blur by a Gaussian of this standard deviation, in pixels")
-      ->type_name("SIGMA");
-  verb->add_option("--sobel", options.sobel, "Derivative along x or y; shown is its magnitude, cut off at 255")
-      ->type_name("x|y");
-  verb->add_option("--median", options.median, "Median of a square window of side 3")->type_name("SIZE");
-  verb->add_option("--border", options.border, "Beyond the edge: constant, replicate, reflect, reflect_101 or wrap")
-      ->capture_default_str()
+  const auto ignore = [](const CLI::results_t&) { return true; };
+  for (const FilterWord& filter : filters) {
+    CLI::Option* const option = filter.argument.empty() ? verb->add_flag(filter.option)
+                                                        : verb->add_option(filter.option, CLI::callback_t(ignore));
+    option->description(filter.help)->group("Filters, in the order in which they are given, each as often as wanted");
+    if (filter.argument.empty()) continue;
+    option->type_name(filter.argument)->allow_extra_args(false)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  }
+  verb->add_option("--border", options.border,
+                   "Beyond the edge: constant, replicate, reflect, reflect_101 or wrap; default: each filter's own")
       ->type_name("NAME");
-  verb->add_option("--border-value", options.border_value, "What --border constant is")
-      ->capture_default_str()
+  verb->add_option("--border-value", options.border_value, "What a constant border is; default: each filter's own")
       ->type_name("VALUE");
   verb->add_option("--backend", options.backend, "automatic, sequential, threads, openmp or tbb")
       ->capture_default_str()
@@ -194,7 +219,20 @@ void add_filter(CLI::App& app, FilterOptions& options) {
   verb->add_option("--threads", options.threads, "1 to 1024; 0: as many as the machine is good for")
       ->capture_default_str()
       ->type_name("N");
-  verb->add_flag("--verbose", options.verbose, "Say on which backend and threads it ran");
+  verb->add_option("--quality", options.quality, "Of a JPEG image, 1 to 100")->capture_default_str()->type_name("N");
+  verb->add_flag("--time", options.time, "Say how long reading, each filter and writing took");
+  verb->add_flag("--verbose", options.verbose, "Say what was read, and on which backend and threads each filter ran");
+  verb->callback([verb, filters, &options] { options.chain = chain_of(*verb, filters); });
+  verb->footer(
+      "Images are filtered in the 8 or 16 bits that they have. Colours are filtered as they are stored: blurs know no\n"
+      "gamma. Alpha is kept: filters that move colours about move it along, each by itself, and those that show\n"
+      "something about brightness (--sobel) leave it. Colour profiles and comments aren't taken over.\n"
+      "\n"
+      "  speedwell filter photo.jpg soft.jpg --gaussian 2\n"
+      "  speedwell filter photo.jpg edges.png --median 3 --gaussian 1.5 --sobel x\n"
+      "  speedwell filter scan-16-bit.png edges.png --gaussian 4 --depth 8 --sobel y --time\n"
+      "\n"
+      "Status: 0 done, 2 wrong use, 3 could not; what was in OUT is untouched unless it is 0.");
 }
 
 void add_ladder(CLI::App& app, LadderOptions& options) {
@@ -221,11 +259,11 @@ Command::Command(const Program& program) : app(program.description) {
                                    build.dirty ? " modified" : "", build.compiler));
   app.require_subcommand(1);
   add_machine(app, machine);
-  add_bench(app, bench);
+  add_bench(app, program.offer_image != nullptr, bench);
   add_report(app, report);
   add_compare(app, compare);
   add_race(app, race);
-  if (program.filter != nullptr) add_filter(app, filter);
+  if (program.filter != nullptr) add_filter(app, program.filters, filter);
   if (program.ladder != nullptr) add_ladder(app, ladder);
   bench.no_peers = brings_own_cases();
 }
@@ -291,7 +329,7 @@ int parse(Command& command, const Program& program, int argc, char** argv) {
 
 int run_verb(const Command& command, const Program& program) {
   if (command.app.got_subcommand("machine")) return run_machine(command.machine);
-  if (command.app.got_subcommand("bench")) return run_bench(command.bench);
+  if (command.app.got_subcommand("bench")) return run_bench(command.bench, program.offer_image);
   if (command.app.got_subcommand("report")) return run_report(command.report);
   if (command.app.got_subcommand("compare")) return run_compare(command.compare);
   if (command.app.got_subcommand("race")) return run_race(command.race);

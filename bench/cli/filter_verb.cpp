@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 #include <algorithm>
-#include <cmath>
-#include <cstdlib>
+#include <chrono>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <speedwell/image_filter.hpp>
 #include <speedwell/runtime.hpp>
 
+#include "bench/cli/filters.hpp"
 #include "bench/cli/verbs.hpp"
 #include "bench/driver/plan.hpp"
 #include "bench/image_io.hpp"
@@ -27,67 +30,121 @@ Border border_from_name(const std::string& given) {
                                fmt::join(known, ", ")));
 }
 
-void check(const FilterOptions& options) {
-  const int filters = (options.gaussian ? 1 : 0) + (options.sobel.empty() ? 0 : 1) + (options.median ? 1 : 0);
-  if (filters != 1) {
+struct Step {
+  std::string text;  // as it was given
+  FilterStep filter;
+};
+
+std::vector<Step> make_chain(const std::vector<FilterOptions::Word>& words) {
+  std::vector<Step> chain;
+  for (const FilterOptions::Word& word : words) {
+    for (const FilterEntry& entry : filter_entries()) {
+      if (word.option != entry.option) continue;
+      const std::string text = word.option + (word.argument.empty() ? "" : " " + word.argument);
+      chain.push_back({text, entry.make(entry, word.argument)});
+    }
+  }
+  if (!chain.empty()) return chain;
+  std::vector<std::string> known;
+  for (const FilterEntry& entry : filter_entries()) {
+    known.push_back(fmt::format("{}{}{}", entry.option, *entry.argument == 0 ? "" : " ", entry.argument));
+  }
+  throw UsageError(fmt::format("no filter given, expected one or more of {}", fmt::join(known, ", ")));
+}
+
+// By its name; of a name without an extension, as a device's, by what came in.
+ImageFormat format_of_output(const FilterOptions& options, ImageFormat format_of_input) {
+  if (!options.out.has_extension()) return format_of_input;
+  const std::optional<ImageFormat> format = format_of_name(options.out);
+  if (!format) {
     throw UsageError(
-        fmt::format("{} filters given, expected one of --gaussian SIGMA, --sobel x, --sobel y, --median 3", filters));
+        fmt::format("{}: expected a name that ends in .png, .jpg or .jpeg, or in neither", options.out.string()));
   }
-  if (options.gaussian && !(std::isfinite(*options.gaussian) && *options.gaussian > 0)) {
-    throw UsageError(fmt::format("--gaussian {} is not a standard deviation, expected a number of pixels above 0",
-                                 *options.gaussian));
+  return *format;
+}
+
+// Before anything is computed that couldn't be written.
+void check_chain(const std::vector<Step>& chain, ImageKind kind, const FilterOptions& options, ImageFormat format) {
+  for (const Step& step : chain) kind = step.filter.check(kind);
+  if (format != ImageFormat::jpeg) return;
+  if (kind.bits == 16) {
+    throw UsageError(fmt::format("{}: a JPEG image has 8 bits a sample, the result has 16; --depth 8 rounds them",
+                                 options.out.string()));
   }
-  if (!options.sobel.empty() && options.sobel != "x" && options.sobel != "y") {
-    throw UsageError(fmt::format("unknown direction '{}', expected --sobel x or --sobel y", options.sobel));
-  }
-  if (options.median && *options.median != 3) {
-    throw UsageError(fmt::format("--median {} is not a size there is, expected 3", *options.median));
+  if (kind.alpha) {
+    throw UsageError(
+        fmt::format("{}: a JPEG image has no alpha, the result has; --drop-alpha leaves it out", options.out.string()));
   }
 }
 
-// The gradient has a sign and goes beyond 8 bits: shown is its magnitude, cut off at 255. Alpha isn't brightness and
-// stays what it was.
-void show_gradient(const std::vector<std::int16_t>& gradient, const Image& in, Image& out) {
-  for (std::size_t i = 0; i < gradient.size(); ++i) {
-    const bool alpha = in.channels == 4 && i % 4 == 3;
-    out.samples[i] = alpha ? in.samples[i] : static_cast<std::uint8_t>(std::min(std::abs(int{gradient[i]}), 255));
+// What --time and --verbose say, on stderr.
+class Log {
+ public:
+  explicit Log(const FilterOptions& options) : time_(options.time), verbose_(options.verbose) {}
+
+  // Runs `work`, and says `what` and `more()` afterwards.
+  template <class Work, class More>
+  auto step(const std::string& what, Work work, More more) const {
+    const auto begin = std::chrono::steady_clock::now();
+    auto result = work();
+    const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - begin;
+    if (time_) fmt::print(stderr, "{:>10.2f} ms  ", taken.count());
+    if (time_ || verbose_) fmt::print(stderr, "{}: {}\n", what, more(result));
+    return result;
   }
+
+ private:
+  bool time_;
+  bool verbose_;
+};
+
+std::string describe(const Image& image) {
+  const ImageKind kind = kind_of(image);
+  return std::visit(
+      [&](const auto& layers) {
+        return fmt::format("{} x {} pixels, {}{}, {} bits", layers.colour.width(), layers.colour.height(),
+                           kind.colours == 1 ? "gray" : "RGB", kind.alpha ? " with alpha" : "", kind.bits);
+      },
+      image);
+}
+
+std::string describe_last_run() {
+  const LastRun run = last_run();
+  return fmt::format("ran on {} with {} thread{} ({})", run.backend, run.threads, run.threads == 1 ? "" : "s",
+                     run.reason);
 }
 
 }  // namespace
 
 int run_filter(const FilterOptions& options) {
-  check(options);
-  const Border border = border_from_name(options.border);
-  const Backend backend = backend_from_name(options.backend, options.threads);
+  const std::vector<Step> chain = make_chain(options.chain);
+  FilterSetting setting = {.border_value = options.border_value,
+                           .backend = backend_from_name(options.backend, options.threads)};
+  if (!options.border.empty()) setting.border = border_from_name(options.border);
+  if (options.quality < 1 || options.quality > 100) {
+    throw UsageError(fmt::format("--quality {}, expected a number from 1 to 100", options.quality));
+  }
+  format_of_output(options, ImageFormat::png);
 
-  const Image in = read_png(options.in);
-  Image out = in;
-  const ImageView<const std::uint8_t> src(in.samples.data(), in.width, in.height, in.channels);
-  const ImageView<std::uint8_t> dst(out.samples.data(), in.width, in.height, in.channels);
-  if (options.gaussian) {
-    gaussian_blur(
-        src, dst,
-        {.sigma = *options.gaussian, .border = border, .border_value = options.border_value, .backend = backend});
-  } else if (options.median) {
-    median_blur(src, dst, {.border = border, .border_value = options.border_value, .backend = backend});
-  } else {
-    std::vector<std::int16_t> gradient(in.samples.size());
-    sobel(src, ImageView<std::int16_t>(gradient.data(), in.width, in.height, in.channels),
-          {.dx = options.sobel == "x" ? 1 : 0,
-           .dy = options.sobel == "y" ? 1 : 0,
-           .border = border,
-           .border_value = options.border_value,
-           .backend = backend});
-    show_gradient(gradient, in, out);
+  const Log log(options);
+  DecodedImage in = log.step(
+      "read " + options.in.string(), [&] { return read_image(options.in); },
+      [](const DecodedImage& read) { return fmt::format("{}, {}", name(read.format), describe(read.image)); });
+  const ImageFormat format = format_of_output(options, in.format);
+  check_chain(chain, kind_of(in.image), options, format);
+  Image image = std::move(in.image);
+  for (const Step& step : chain) {
+    image = log.step(
+        step.text, [&] { return step.filter.run(std::move(image), setting); },
+        [&](const Image& result) { return step.filter.by_the_library ? describe_last_run() : describe(result); });
   }
-  if (options.verbose) {
-    const LastRun run = last_run();
-    fmt::print(stderr, "{} x {} pixels, {} channel{}: ran on {} with {} thread{} ({})\n", in.width, in.height,
-               in.channels, in.channels == 1 ? "" : "s", run.backend, run.threads, run.threads == 1 ? "" : "s",
-               run.reason);
-  }
-  write_png(options.out, out);
+  log.step(
+      "write " + options.out.string(),
+      [&] {
+        write_image(options.out, image, format, options.quality);
+        return format;
+      },
+      [&](ImageFormat written) { return fmt::format("{}, {}", name(written), describe(image)); });
   return exit_ok;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,11 +45,15 @@ struct BenchOptions {
   bool unpinned = false;
   bool smt = false;
   std::string against;  // another build's program, or empty
+  std::string image;    // a file whose image the filters are measured on, or empty
   bool no_report = false;
   bool json = false;
   double timeout_s = 60;
 };
-int run_bench(const BenchOptions& options);
+// Makes an image the one that cases are measured on; what the journal says of it.
+using OfferImage = nlohmann::ordered_json (*)(const std::filesystem::path& file);
+// `offer_image` may be nullptr where options.image is empty and no run with an image is to be resumed.
+int run_bench(const BenchOptions& options, OfferImage offer_image);
 
 struct ReportOptions {
   std::vector<std::string> runs;  // one is drawn, several are compared
@@ -74,15 +79,20 @@ struct RaceOptions {
 int run_race(const RaceOptions& options);
 
 struct FilterOptions {
+  // A filter as it was given: "--gaussian" and "2".
+  struct Word {
+    std::string option;
+    std::string argument;
+  };
   std::filesystem::path in;
   std::filesystem::path out;
-  std::optional<double> gaussian;
-  std::string sobel;  // "x", "y", or empty
-  std::optional<int> median;
-  std::string border = "reflect_101";
-  double border_value = 0;
+  std::vector<Word> chain;
+  std::string border;  // empty: each filter's own
+  std::optional<double> border_value;
   std::string backend = "automatic";
   int threads = 0;
+  int quality = 95;
+  bool time = false;
   bool verbose = false;
 };
 int run_filter(const FilterOptions& options);

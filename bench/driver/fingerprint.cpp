@@ -14,6 +14,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "bench/cases/case_image.hpp"
 #include "bench/driver/build_info.hpp"
 #include "bench/files.hpp"
 #include "bench/journal.hpp"
@@ -101,7 +102,8 @@ ordered_json measuring_environment() {
     const std::string_view name = text.substr(0, text.find('='));
     for (const std::string_view prefix :
          {"SPEEDWELL_", "OMP_", "GOMP_", "KMP_", "OPENBLAS_", "TBB_", "MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD"}) {
-      if (name.starts_with(prefix) && name.size() < text.size()) {
+      // The image's place in memory says nothing; the run's description has its file.
+      if (name.starts_with(prefix) && name.size() < text.size() && name != case_image_variable) {
         found[std::string(name)] = text.substr(name.size() + 1);
       }
     }

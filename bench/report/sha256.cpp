@@ -65,9 +65,7 @@ void add_block(State& state, const unsigned char* block, const std::array<std::u
   for (std::size_t i = 0; i < state.size(); ++i) state[i] += mixed[i];
 }
 
-}  // namespace
-
-std::string sha256_base64(std::string_view text) {
+State sha256(std::string_view text) {
   static const Constants constants = make_constants();
   // A one bit, zeros up to a multiple of 64 bytes, and the length in bits in the last eight.
   std::string padded(text);
@@ -79,6 +77,21 @@ std::string sha256_base64(std::string_view text) {
   State state = constants.start;
   for (std::size_t at = 0; at < padded.size(); at += 64)
     add_block(state, reinterpret_cast<const unsigned char*>(padded.data()) + at, constants.round);
+  return state;
+}
+
+}  // namespace
+
+std::string sha256_hex(std::string_view text) {
+  std::string out;
+  for (const std::uint32_t word : sha256(text)) {
+    for (int shift = 28; shift >= 0; shift -= 4) out += "0123456789abcdef"[word >> shift & 15];
+  }
+  return out;
+}
+
+std::string sha256_base64(std::string_view text) {
+  const State state = sha256(text);
 
   constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string out;

@@ -53,11 +53,18 @@ struct GaussianBlur {
   int radius_y() const { return y.radius; }
   // Operations a sample: a multiplication and an addition a tap.
   double operations() const { return 4.0 * (x.radius + y.radius + 1); }
-  void vertical(const In* const* rows, Line* line, std::ptrdiff_t, std::ptrdiff_t first, std::ptrdiff_t n) const {
-    tile.vertical(rows, line, first, n, y);
+  std::ptrdiff_t rows_together() const { return x.radius > tile.narrow ? tile.wide_rows : tile.rows; }
+  std::size_t scratch_bytes(std::ptrdiff_t columns) const {
+    // Turning goes on to the end of a vector.
+    return static_cast<std::size_t>(x.radius > tile.narrow ? (columns + 16) * tile.scratch_bytes : 0);
   }
-  void horizontal(const Line* line, std::ptrdiff_t, Out* out, std::ptrdiff_t n, std::ptrdiff_t channels) const {
-    tile.horizontal(line, out, n, channels, x);
+  void vertical(const In* const* rows, std::ptrdiff_t count, Line* line, std::ptrdiff_t pitch, std::ptrdiff_t first,
+                std::ptrdiff_t n) const {
+    tile.vertical(rows, count, line, pitch, first, n, y);
+  }
+  void horizontal(const Line* line, std::ptrdiff_t pitch, Out* out, std::ptrdiff_t out_pitch, std::ptrdiff_t count,
+                  std::ptrdiff_t n, std::ptrdiff_t channels, std::byte* scratch) const {
+    tile.horizontal(line, pitch, out, out_pitch, count, n, channels, x, scratch);
   }
 };
 
@@ -82,6 +89,11 @@ void gaussian_blur_of(ImageView<const T> src, ImageView<T> dst, const GaussianBl
 
 void gaussian_blur(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const GaussianBlurOptions& options) {
   image_filter::gaussian_blur_of<std::uint8_t, std::int16_t>(src, dst, options, 3);
+}
+
+void gaussian_blur(ImageView<const std::uint16_t> src, ImageView<std::uint16_t> dst,
+                   const GaussianBlurOptions& options) {
+  image_filter::gaussian_blur_of<std::uint16_t, std::uint32_t>(src, dst, options, 4);
 }
 
 void gaussian_blur(ImageView<const float> src, ImageView<float> dst, const GaussianBlurOptions& options) {

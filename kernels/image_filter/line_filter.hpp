@@ -27,10 +27,28 @@ namespace speedwell::image_filter {
 
 // A call of a filter. Filter has
 //   types In, Line, Out           samples of the image, of a line and of the result
-//   planes                        lines it needs
+//   planes                        lines it needs for a row
 //   radius_x, radius_y            how far it looks
+// and either
 //   vertical(rows, line, plane, first, n)             columns first .. first + n - 1; line k is at line + k * plane
 //   horizontal(line, plane, out, n, channels)         may read, and not use, `channels` samples beyond its radius
+// or, if its directions are quicker when several rows share what they load,
+//   rows_together                 so many rows of the result are done at once, fewer where a strip ends
+//   vertical(rows, count, line, pitch, first, n)      `count` lines, `pitch` apart
+//   horizontal(line, pitch, out, out_pitch, count, n, channels, scratch)
+//                                 may read, and not use, `channels` samples and 64 bytes beyond its radius
+//   scratch_bytes(columns)        for a call of horizontal that reads so many columns
+template <class Filter>
+inline constexpr bool works_on_groups = requires(const Filter& filter) {
+  filter.rows_together();
+};
+
+template <class Filter>
+std::ptrdiff_t rows_together(const Filter& filter) {
+  if constexpr (works_on_groups<Filter>) return filter.rows_together();
+  return 1;
+}
+
 template <class Filter>
 struct FilterCall {
   using In = typename Filter::In;
@@ -49,7 +67,10 @@ struct FilterCall {
 
  private:
   struct Scratch;
-  void filter_row(const In* const* rows, Out* out, const Scratch& scratch) const;
+  std::ptrdiff_t turn() const;
+  void vertical(const In* const* rows, std::ptrdiff_t count, Line* line, const Scratch& scratch, std::ptrdiff_t first,
+                std::ptrdiff_t n) const;
+  void filter_group(const In* const* rows, std::ptrdiff_t first, std::ptrdiff_t count, const Scratch& scratch) const;
 };
 
 namespace detail {
@@ -59,10 +80,9 @@ inline constexpr std::size_t alignment = 64;
 
 constexpr std::size_t aligned_up(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
 
-// How much of a line is done before the other direction takes its turn: 16 cache lines. Of so few, a core's 16 or so
-// line buffers can hold what a turn writes past the caches while the next one computes; and 16 to 64 vectors are enough
-// for the start of a loop not to count.
-inline constexpr std::ptrdiff_t turn_bytes = 1024;
+// How much of a line is done before the other direction takes its turn: what it reads is then still in the first-level
+// cache, and the 64 vectors are enough for the start of a loop not to count.
+inline constexpr std::ptrdiff_t turn_bytes = 4096;
 
 // Writes `pixels` pixels of a line of `width` pixels, beyond its edge from pixel x on.
 template <class Line>
@@ -82,93 +102,150 @@ template <class Filter>
 struct FilterCall<Filter>::Scratch {
   Line* line;
   std::ptrdiff_t plane;
-  Out* result;                        // a row before it is streamed
+  std::ptrdiff_t pitch;  // from a row's lines to those of the next
+  Out* result;           // rows before they are streamed
+  std::ptrdiff_t result_pitch;
+  const std::ptrdiff_t* beyond;       // for each pixel beyond the left, then the right edge, the one that stands there
+  std::byte* horizontal;              // the filter's own
   Line outside_line[Filter::planes];  // what a column of the border's constant becomes
 };
 
+// A turn holds all that the border to the left shows, but for the right end of the row if the border wraps.
+template <class Filter>
+std::ptrdiff_t FilterCall<Filter>::turn() const {
+  return std::max<std::ptrdiff_t>(detail::turn_bytes / sizeof(Line), 2 * filter.radius_x() * src.channels);
+}
+
+template <class Filter>
+void FilterCall<Filter>::vertical(const In* const* rows, std::ptrdiff_t count, Line* line, const Scratch& scratch,
+                                  std::ptrdiff_t first, std::ptrdiff_t n) const {
+  if constexpr (works_on_groups<Filter>) {
+    filter.vertical(rows, count, line, scratch.pitch, first, n);
+  } else {
+    filter.vertical(rows, line, scratch.plane, first, n);
+  }
+}
+
 template <class Filter>
 void FilterCall<Filter>::filter_rows(std::ptrdiff_t first, std::ptrdiff_t count) const {
+  const std::ptrdiff_t together = rows_together(filter);
   const std::ptrdiff_t samples = src.width * src.channels;
-  const std::ptrdiff_t reach_x = filter.radius_x() * src.channels;
+  const std::ptrdiff_t radius_x = filter.radius_x();
+  const std::ptrdiff_t reach_x = radius_x * src.channels;
   const std::ptrdiff_t reach_y = filter.radius_y();
-  const std::ptrdiff_t table_rows = count + 2 * reach_y + 1;  // and the one that a next row would be the first to read
+  const std::ptrdiff_t table_rows = count + 2 * reach_y;
 
   const std::size_t table_bytes = detail::aligned_up(table_rows * sizeof(const In*));
+  const std::size_t beyond_bytes = detail::aligned_up(2 * radius_x * sizeof(std::ptrdiff_t));
   const std::size_t outside_bytes = detail::aligned_up(border == Border::constant ? samples * sizeof(In) : 0);
   const std::size_t result_bytes = detail::aligned_up(stream_row ? samples * sizeof(Out) : 0);
   const std::size_t left_bytes = detail::aligned_up(reach_x * sizeof(Line));
-  const std::size_t plane_bytes = left_bytes + detail::aligned_up((samples + reach_x + src.channels) * sizeof(Line));
-  std::byte* const table_at =
-      runtime::thread_workspace(table_bytes + outside_bytes + result_bytes + Filter::planes * plane_bytes);
-  std::byte* const outside_at = table_at + table_bytes;
-  std::byte* const result_at = outside_at + outside_bytes;
-  std::byte* const line_at = result_at + result_bytes + left_bytes;
+  const std::size_t plane_bytes =
+      left_bytes + detail::aligned_up((samples + reach_x + src.channels) * sizeof(Line)) + detail::alignment;
+  const std::size_t lines_bytes = Filter::planes * plane_bytes;
+  std::size_t horizontal_bytes = 0;
+  if constexpr (works_on_groups<Filter>) {
+    horizontal_bytes = detail::aligned_up(filter.scratch_bytes(std::min(samples, 2 * turn()) + 2 * reach_x));
+  }
+  std::byte* const table_at = runtime::thread_workspace(table_bytes + beyond_bytes + outside_bytes + horizontal_bytes +
+                                                        together * (result_bytes + lines_bytes));
+  std::byte* const beyond_at = table_at + table_bytes;
+  std::byte* const outside_at = beyond_at + beyond_bytes;
+  std::byte* const horizontal_at = outside_at + outside_bytes;
+  std::byte* const result_at = horizontal_at + horizontal_bytes;
+  std::byte* const line_at = result_at + together * result_bytes + left_bytes;
 
   const auto table = reinterpret_cast<const In**>(table_at);
+  const auto beyond = reinterpret_cast<std::ptrdiff_t*>(beyond_at);
   const auto outside_row = reinterpret_cast<In*>(outside_at);
   Scratch scratch = {.line = reinterpret_cast<Line*>(line_at),
                      .plane = static_cast<std::ptrdiff_t>(plane_bytes / sizeof(Line)),
+                     .pitch = static_cast<std::ptrdiff_t>(lines_bytes / sizeof(Line)),
                      .result = reinterpret_cast<Out*>(result_at),
+                     .result_pitch = static_cast<std::ptrdiff_t>(result_bytes / sizeof(Out)),
+                     .beyond = beyond,
+                     .horizontal = horizontal_at,
                      .outside_line = {}};
 
+  for (std::ptrdiff_t i = 0; i < radius_x; ++i) {
+    beyond[i] = border_index(i - radius_x, src.width, border);
+    beyond[radius_x + i] = border_index(src.width + i, src.width, border);
+  }
   if (border == Border::constant) {
     std::fill_n(outside_row, samples, border_value);
     std::fill_n(table, 2 * reach_y + 1, outside_row);
     // By the same operations as any other column.
-    filter.vertical(table + reach_y, scratch.outside_line, 1, 0, 1);
+    vertical(table + reach_y, 1, scratch.outside_line, scratch, 0, 1);
   }
   for (std::ptrdiff_t i = 0; i < table_rows; ++i) {
     const std::ptrdiff_t y = border_index(first - reach_y + i, src.height, border);
     table[i] = y == outside ? outside_row : src.row(y);
   }
-  for (std::ptrdiff_t i = 0; i < count; ++i) filter_row(table + i + reach_y, dst.row(first + i), scratch);
+  for (std::ptrdiff_t i = 0; i < count; i += together) {
+    filter_group(table + i + reach_y, first + i, std::min(together, count - i), scratch);
+  }
   if (stream_row) hwy::FlushStream();
 }
 
 template <class Filter>
-void FilterCall<Filter>::filter_row(const In* const* rows, Out* out, const Scratch& scratch) const {
-  const std::ptrdiff_t width = src.width;
+void FilterCall<Filter>::filter_group(const In* const* rows, std::ptrdiff_t first_row, std::ptrdiff_t count,
+                                      const Scratch& scratch) const {
   const std::ptrdiff_t channels = src.channels;
   const std::ptrdiff_t radius = filter.radius_x();
-  const std::ptrdiff_t samples = width * channels;
+  const std::ptrdiff_t samples = src.width * channels;
   const std::ptrdiff_t reach = radius * channels;
   Line* const line = scratch.line;
-  const std::ptrdiff_t plane = scratch.plane;
-  Out* const to = stream_row ? scratch.result : out;
+  Out* const to = stream_row ? scratch.result : dst.row(first_row);
+  const std::ptrdiff_t to_pitch = stream_row ? scratch.result_pitch : dst.row_stride;
 
-  const auto extend = [&](std::ptrdiff_t x) {
-    for (int k = 0; k < Filter::planes; ++k) {
-      detail::extend(line + k * plane, x, radius, width, channels, border, scratch.outside_line[k]);
-    }
-  };
-  // A turn holds all that the border to the left shows, but for the right end of the row if the border wraps.
-  const std::ptrdiff_t turn = std::max<std::ptrdiff_t>(detail::turn_bytes / sizeof(Line), 2 * reach);
-  if (border == Border::wrap && samples > turn) filter.vertical(rows, line, plane, samples - reach, reach);
-
-  std::ptrdiff_t done = 0;
-  std::ptrdiff_t streamed = 0;
-  for (std::ptrdiff_t first = 0; first < samples; first += turn) {
-    const std::ptrdiff_t last = std::min(first + turn, samples);
-    // The memory is asked for what the next row will need, while there is arithmetic to do.
-    for (std::ptrdiff_t i = first; i < last; i += detail::alignment / sizeof(In)) {
-      hwy::Prefetch(rows[filter.radius_y() + 1] + i);
-    }
-    filter.vertical(rows, line, plane, first, last - first);
-    if (first == 0) extend(-radius);
-    if (last == samples) extend(width);
-    const std::ptrdiff_t end = last == samples ? samples : last - reach;
-    filter.horizontal(line + done, plane, to + done, end - done, channels);
-    done = end;
-    if (stream_row) {
-      // Up to a whole cache line, unless the row ends.
-      const auto beyond = reinterpret_cast<std::uintptr_t>(out + done) % detail::alignment / sizeof(Out);
-      const std::ptrdiff_t up_to = last == samples ? samples : done - static_cast<std::ptrdiff_t>(beyond);
-      if (up_to > streamed) {
-        stream_row(reinterpret_cast<const std::uint8_t*>(to + streamed),
-                   reinterpret_cast<std::uint8_t*>(out + streamed), (up_to - streamed) * sizeof(Out));
-        streamed = up_to;
+  // The pixels from x on, which `from` tells where to find.
+  const auto extend = [&](std::ptrdiff_t x, const std::ptrdiff_t* from) {
+    for (std::ptrdiff_t row = 0; row < count; ++row) {
+      for (int k = 0; k < Filter::planes; ++k) {
+        Line* const samples_of = line + row * scratch.pitch + k * scratch.plane;
+        Line* out = samples_of + x * channels;
+        for (std::ptrdiff_t i = 0; i < radius; ++i) {
+          for (std::ptrdiff_t channel = 0; channel < channels; ++channel) {
+            *out++ = from[i] == outside ? scratch.outside_line[k] : samples_of[from[i] * channels + channel];
+          }
+        }
       }
     }
+  };
+  const std::ptrdiff_t turn = this->turn();
+  if (border == Border::wrap && samples > turn) vertical(rows, count, line, scratch, samples - reach, reach);
+
+  std::ptrdiff_t done = 0;
+  for (std::ptrdiff_t first = 0; first < samples; first += turn) {
+    const std::ptrdiff_t last = std::min(first + turn, samples);
+    vertical(rows, count, line, scratch, first, last - first);
+    if (first == 0) extend(-radius, scratch.beyond);
+    if (last == samples) extend(src.width, scratch.beyond + radius);
+    // Turns but the last one end on a cache line of the lines, so that the next one's loads don't cross more of them
+    // than they need to.
+    constexpr auto whole = static_cast<std::ptrdiff_t>(detail::alignment / sizeof(Line));
+    const std::ptrdiff_t end = last == samples ? samples : (last - reach) / whole * whole;
+    if constexpr (works_on_groups<Filter>) {
+      filter.horizontal(line + done, scratch.pitch, to + done, to_pitch, count, end - done, channels,
+                        scratch.horizontal);
+    } else {
+      filter.horizontal(line + done, scratch.plane, to + done, end - done, channels);
+    }
+    if (stream_row) {
+      for (std::ptrdiff_t row = 0; row < count; ++row) {
+        // From and up to a whole cache line, unless the row begins or ends.
+        Out* const out = dst.row(first_row + row);
+        const auto whole_lines = [&](std::ptrdiff_t i) {
+          const auto into = reinterpret_cast<std::uintptr_t>(out + i) % detail::alignment / sizeof(Out);
+          return std::max<std::ptrdiff_t>(0, i - static_cast<std::ptrdiff_t>(into));
+        };
+        const std::ptrdiff_t from = whole_lines(done);
+        const std::ptrdiff_t up_to = last == samples ? samples : whole_lines(end);
+        stream_row(reinterpret_cast<const std::uint8_t*>(to + row * to_pitch + from),
+                   reinterpret_cast<std::uint8_t*>(out + from), (up_to - from) * sizeof(Out));
+      }
+    }
+    done = end;
   }
 }
 
@@ -188,6 +265,7 @@ void run_line_filter(const Filter& filter, ImageView<const typename Filter::In> 
   runtime::Participants participants;
   run_strips(runtime::choose(options.backend, {samples * filter.operations(), samples * sample_bytes}), participants,
              {.rows = samples == 0 ? 0 : src.height,
+              .unit = rows_together(filter),
               .row_bytes = static_cast<std::size_t>(src.width * src.channels) * sample_bytes},
              [&call](std::ptrdiff_t first, std::ptrdiff_t count) { call.filter_rows(first, count); });
 }

@@ -28,6 +28,9 @@ namespace speedwell::image_filter {
 //       rows 0 .. count - 1 of the result, n samples each, to out[0] .. out[count - 1]. Row r is computed from lines[r]
 //       .. lines[r + 2 radius_y], whose sample i stands at [i], and which go on for radius_x pixels to both sides; 64
 //       bytes beyond may be read and not used.
+//   scratch_bytes(channels)       if there is such a member, window() gets a pointer to so many bytes as well, aligned
+//   to
+//                                 a cache line, that hold nothing known
 template <class Filter>
 struct WindowCall {
   using In = typename Filter::In;
@@ -46,6 +49,7 @@ struct WindowCall {
 
 template <class Filter>
 void WindowCall<Filter>::filter_rows(std::ptrdiff_t first, std::ptrdiff_t count) const {
+  constexpr bool has_scratch = requires { filter.scratch_bytes(src.channels); };
   const std::ptrdiff_t samples = src.width * src.channels;
   const std::ptrdiff_t reach = filter.radius_x() * src.channels;
   const std::ptrdiff_t window_rows = 2 * filter.radius_y() + 1;
@@ -59,8 +63,10 @@ void WindowCall<Filter>::filter_rows(std::ptrdiff_t first, std::ptrdiff_t count)
   // The image's constant needs one row to be loaded from.
   const std::size_t outside_bytes =
       detail::aligned_up(border == Border::constant ? static_cast<std::size_t>(samples) * sizeof(In) : 0);
-  std::byte* const memory =
-      runtime::thread_workspace(table_bytes + outside_bytes + static_cast<std::size_t>(ring_rows) * line_bytes);
+  const std::size_t rows_bytes = table_bytes + outside_bytes + static_cast<std::size_t>(ring_rows) * line_bytes;
+  std::size_t scratch_bytes = 0;
+  if constexpr (has_scratch) scratch_bytes = filter.scratch_bytes(src.channels);
+  std::byte* const memory = runtime::thread_workspace(rows_bytes + scratch_bytes);
   const auto lines = reinterpret_cast<const Line**>(memory);
   const auto outside_row = reinterpret_cast<In*>(memory + table_bytes);
   std::byte* const ring = memory + table_bytes + outside_bytes + before_bytes;
@@ -90,7 +96,11 @@ void WindowCall<Filter>::filter_rows(std::ptrdiff_t first, std::ptrdiff_t count)
     for (std::ptrdiff_t i = 0; i < rows + window_rows - 1; ++i) lines[i] = place(y - filter.radius_y() + i);
     Out* out[Filter::together];
     for (std::ptrdiff_t i = 0; i < rows; ++i) out[i] = dst.row(y + i);
-    filter.window(lines, out, rows, samples, src.channels);
+    if constexpr (has_scratch) {
+      filter.window(lines, out, rows, samples, src.channels, memory + rows_bytes);
+    } else {
+      filter.window(lines, out, rows, samples, src.channels);
+    }
   }
 }
 
@@ -109,6 +119,8 @@ void run_window_filter(const Filter& filter, ImageView<const typename Filter::In
   runtime::Participants participants;
   run_strips(runtime::choose(options.backend, {samples * filter.operations(), samples * sample_bytes}), participants,
              {.rows = samples == 0 ? 0 : src.height,
+              // The same rows are computed together however many strips there are.
+              .unit = Filter::together,
               .row_bytes = static_cast<std::size_t>(src.width * src.channels) * sample_bytes,
               .least = 2 * Filter::together},
              [&call](std::ptrdiff_t first, std::ptrdiff_t count) { call.filter_rows(first, count); });

@@ -33,6 +33,20 @@ template <class T>
   }
 }
 
+// Whether a length is 1 to `most`.
+bool fits(std::ptrdiff_t length, std::ptrdiff_t most) {
+  return static_cast<std::size_t>(length - 1) < static_cast<std::size_t>(most);
+}
+
+// Views of sizes that match, that lie as most do, and not over each other.
+template <class T>
+[[gnu::always_inline]] inline bool lie_well(const MatrixView<const T>& a, const MatrixView<const T>& b,
+                                            const MatrixView<T>& c) {
+  const bool match = a.cols == b.rows && c.rows == a.rows && c.cols == b.cols;
+  return match && runtime::are_plain(a, b, c) && c.col_stride == 1 && c.row_stride >= c.cols &&
+         runtime::lie_apart(c, a) && runtime::lie_apart(c, b);
+}
+
 template <class T>
 [[gnu::noinline]] void check_closely(const MatrixView<const T>& a, const MatrixView<const T>& b,
                                      const MatrixView<T>& c) {
@@ -47,12 +61,7 @@ template <class T>
 
 template <class T>
 void check(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c) {
-  const bool match = a.cols == b.rows && c.rows == a.rows && c.cols == b.cols;
-  if (match && runtime::are_plain(a, b, c) && c.col_stride == 1 && c.row_stride >= c.cols && runtime::lie_apart(c, a) &&
-      runtime::lie_apart(c, b)) {
-    return;
-  }
-  check_closely(a, b, c);
+  if (!lie_well(a, b, c)) check_closely(a, b, c);
 }
 
 template <class T>
@@ -70,15 +79,48 @@ template <class T>
   runtime::run_on(choice, blocking.participants(), [&](auto model) { matmul_on(model, blocking); });
 }
 
+// A product of a single register tile, or with a short vector: a few nanoseconds, so that each other step of the way
+// would show. False where it isn't one, and nothing is done then.
 template <class T>
-void multiply(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c,
-              const MatmulOptions& options) {
+bool multiply_at_once(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c,
+                      const MatmulOptions& options) {
+  static const MatmulTile<T>& tile = matmul_tile<T>();
+  // Few enough operations for begin_small_run(), and elements of a matrix with a vector.
+  constexpr std::ptrdiff_t most_depth = 1024;
+  constexpr std::ptrdiff_t most_elements = 1 << 14;
+  if (!fits(a.cols, most_depth)) return false;
+  if (c.rows != 1 && c.cols != 1) {
+    if (!fits(c.rows, matmul_most_rows) || !fits(c.cols, tile.most_single_cols)) return false;
+    const MultiplyTile<T> single = tile.singles[(c.cols - 1) * matmul_most_rows + c.rows - 1];
+    if (single == nullptr || b.col_stride != 1 || options.alpha != 1 || !lie_well(a, b, c) ||
+        !runtime::begin_small_run(options.backend)) {
+      return false;
+    }
+    single(a.data, a.row_stride, a.col_stride, b.data, b.row_stride, a.cols, static_cast<T>(options.beta), c.data,
+           c.row_stride, c.cols);
+    return true;
+  }
+  const bool small =
+      fits(c.rows, most_elements) && fits(c.cols, most_elements) && fits(c.rows * c.cols * a.cols, most_elements);
+  return small && options.alpha != 0 && lie_well(a, b, c) && runtime::begin_small_run(options.backend) &&
+         multiply_directly(a, b, c, static_cast<T>(options.alpha), static_cast<T>(options.beta));
+}
+
+template <class T>
+[[gnu::noinline]] void multiply_checked(const MatrixView<const T>& a, const MatrixView<const T>& b,
+                                        const MatrixView<T>& c, const MatmulOptions& options) {
   check(a, b, c);
   const runtime::Choice choice = runtime::choose(options.backend, work_of(a, b));
   const auto alpha = static_cast<T>(options.alpha);
   const auto beta = static_cast<T>(options.beta);
   if (choice.threads == 1 && multiply_directly(a, b, c, alpha, beta)) return runtime::record_run(choice, 1);
   multiply_blocked(a, b, c, alpha, beta, choice);
+}
+
+template <class T>
+void multiply(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c,
+              const MatmulOptions& options) {
+  if (!multiply_at_once(a, b, c, options)) multiply_checked(a, b, c, options);
 }
 
 template <class T>

@@ -13,27 +13,13 @@ namespace {
 
 using std::ptrdiff_t;
 
-// With 4 equal chunks each, a thread that is held up for a quarter of its time leaves the others waiting for a chunk at
-// most, and they have taken the rest of its share.
-constexpr ptrdiff_t chunks_per_thread = 4;
-
 // In the time in which it moves a byte from memory, a fast core does so many operations: the ratio of the speeds by
 // which the runtime chooses. The smallest products take as long as their memory traffic.
 constexpr double operations_per_byte = 5;
 
-// A chunk isn't made smaller for the sake of threads: 5 to 20 us of a core's work, several times a fork-join among
-// threads that still spin.
-constexpr double least_chunk_operations = 1e6;
-
-// Where the number of threads is ours to choose, each has at least so much: 25 us and more, against a fork-join of 2 to
-// 20 us with threads that sleep.
-constexpr double least_thread_operations = 2.5e6;
-
 // Products that come from further than the second-level cache go to the tile about so many bytes at a time, and the
 // next ones are fetched meanwhile: as many cache lines as a core has requests under way at once.
 constexpr ptrdiff_t fetched_bytes = 4 << 10;
-
-constexpr ptrdiff_t ceil_div(ptrdiff_t count, ptrdiff_t size) { return (count + size - 1) / size; }
 
 ptrdiff_t to_count(double value) { return static_cast<ptrdiff_t>(std::min(value, 1e9)); }
 
@@ -85,11 +71,11 @@ void MatmulBatch<T>::choose_way() {
 template <class T>
 void MatmulBatch<T>::cut(runtime::Work work, runtime::Choice& choice) {
   const double operations = std::max(work.flops, operations_per_byte * work.bytes);
-  if (!choice.exact) choice.limit_threads(to_count(operations / least_thread_operations));
+  if (!choice.exact) choice.limit_threads(to_count(operations / matmul_least_thread_flops));
   chunks_ = 1;
   if (choice.threads > 1) {
     const ptrdiff_t wanted =
-        std::min(to_count(operations / least_chunk_operations), chunks_per_thread * choice.threads);
+        std::min(to_count(operations / matmul_least_block_flops), matmul_blocks_per_thread * choice.threads);
     if (wanted > 1) chunks_ = std::min(ceil_div(wanted, choice.threads) * choice.threads, c_.count);
   }
   choice.limit_threads(chunks_);

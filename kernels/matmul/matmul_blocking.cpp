@@ -17,20 +17,6 @@ using std::ptrdiff_t;
 
 constexpr ptrdiff_t cache_line = 64;
 
-// With 4 equal blocks each, a thread that is held up for a quarter of its time leaves the others waiting for a block at
-// most, and they have taken the rest of its share.
-constexpr ptrdiff_t blocks_per_thread = 4;
-
-// A block isn't made smaller for the sake of threads: 5 to 20 us of a core's work, several times a fork-join among
-// threads that still spin.
-constexpr double least_block_flops = 1e6;
-
-// Where the number of threads is ours to choose, each has at least so much: 25 us and more, against a fork-join of 2 to
-// 20 us with threads that sleep.
-constexpr double least_thread_flops = 2.5e6;
-
-constexpr ptrdiff_t ceil_div(ptrdiff_t count, ptrdiff_t size) { return (count + size - 1) / size; }
-
 // In as few parts as hold at most `most` each.
 constexpr MatmulCut cut_into(ptrdiff_t count, ptrdiff_t most, ptrdiff_t unit) {
   const ptrdiff_t units = ceil_div(count, unit);
@@ -91,8 +77,8 @@ double strides_cost(const MatrixView<const T>& a, const MatrixView<const T>& b, 
 void split_for_threads(const MatmulProblem& problem, int threads, MatmulCuts& cuts) {
   // Of a panel: threads wait for each other between panels.
   const double flops = flops_of(problem.m, cuts.cols.part(0).size, cuts.depth.part(0).size);
-  const auto most = static_cast<ptrdiff_t>(std::min(flops / least_block_flops, 1e9));
-  const ptrdiff_t wanted = std::clamp<ptrdiff_t>(most, 1, blocks_per_thread * threads);
+  const auto most = static_cast<ptrdiff_t>(std::min(flops / matmul_least_block_flops, 1e9));
+  const ptrdiff_t wanted = std::clamp<ptrdiff_t>(most, 1, matmul_blocks_per_thread * threads);
   const auto split = [&](ptrdiff_t parts, ptrdiff_t units) {
     if (parts > threads) parts = ceil_div(parts, threads) * threads;
     parts = std::min(parts, units);
@@ -110,7 +96,7 @@ void split_for_threads(const MatmulProblem& problem, int threads, MatmulCuts& cu
     cuts.block_cols = wanted > 1 ? split(wanted, col_units) : 1;
     cuts.block_rows.parts = std::max(cached_parts, std::min(ceil_div(wanted, cuts.block_cols), row_units));
   }
-  if (cuts.pack_b) cuts.b_slices = std::min(blocks_per_thread * threads, col_units);
+  if (cuts.pack_b) cuts.b_slices = std::min(matmul_blocks_per_thread * threads, col_units);
 }
 
 }  // namespace
@@ -197,9 +183,9 @@ void MatmulBlocking<T>::cut(int threads) {
     cuts_.step_depth = std::max<ptrdiff_t>(depth_, 1);
     cuts_.cols = {1, 1, 1};
     cuts_.block_rows = {c_.rows, cache_line / ptrdiff_t{sizeof(T)}, 1};
-    const double most = flops_of(c_.rows, 1, depth_) / (least_block_flops / 16);  // of memory's speed
+    const double most = flops_of(c_.rows, 1, depth_) / (matmul_least_block_flops / 16);  // of memory's speed
     const auto wanted =
-        static_cast<ptrdiff_t>(std::min<double>(most, static_cast<double>(blocks_per_thread * threads)));
+        static_cast<ptrdiff_t>(std::min<double>(most, static_cast<double>(matmul_blocks_per_thread * threads)));
     if (threads > 1) cuts_.block_rows.parts = std::clamp<ptrdiff_t>(wanted, 1, cuts_.block_rows.units());
     return;
   }
@@ -223,7 +209,7 @@ MatmulBlocking<T>::MatmulBlocking(MatrixView<const T> a, MatrixView<const T> b, 
     : MatmulBlocking(a, b, c, alpha, beta) {
   if (!choice.exact && choice.threads > 1) {
     const double flops = flops_of(c_.rows, c_.cols, depth_) * (vector_ ? 16 : 1);
-    choice.limit_threads(static_cast<ptrdiff_t>(std::min(flops / least_thread_flops, 1e9)));
+    choice.limit_threads(static_cast<ptrdiff_t>(std::min(flops / matmul_least_thread_flops, 1e9)));
   }
   cut(choice.threads);
   choice.limit_threads(panel_count() > 0 ? blocks() : 0);

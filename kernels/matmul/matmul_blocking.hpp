@@ -25,6 +25,20 @@
 
 namespace speedwell {
 
+// With 4 equal blocks each, a thread that is held up for a quarter of its time leaves the others waiting for a block at
+// most, and they have taken the rest of its share.
+inline constexpr std::ptrdiff_t matmul_blocks_per_thread = 4;
+
+// A block isn't made smaller for the sake of threads: 5 to 20 us of a core's work, several times a fork-join among
+// threads that still spin.
+inline constexpr double matmul_least_block_flops = 1e6;
+
+// Where the number of threads is ours to choose, each has at least so much: 25 us and more, against a fork-join of 2 to
+// 20 us with threads that sleep.
+inline constexpr double matmul_least_thread_flops = 2.5e6;
+
+constexpr std::ptrdiff_t ceil_div(std::ptrdiff_t count, std::ptrdiff_t size) { return (count + size - 1) / size; }
+
 // 0 .. count - 1 cut into `parts` parts of whole units, the last unit as ragged as the count; parts differ by one unit.
 struct MatmulCut {
   struct Range {
@@ -40,8 +54,8 @@ struct MatmulCut {
     const std::ptrdiff_t first = std::min(begin(i) * unit, count);
     return {first, std::min(begin(i + 1) * unit, count) - first};
   }
-  std::ptrdiff_t units() const { return (count + unit - 1) / unit; }
-  std::ptrdiff_t largest() const { return (units() + parts - 1) / parts * unit; }  // counts a ragged unit as whole
+  std::ptrdiff_t units() const { return ceil_div(count, unit); }
+  std::ptrdiff_t largest() const { return ceil_div(units(), parts) * unit; }  // counts a ragged unit as whole
 
  private:
   std::ptrdiff_t begin(std::ptrdiff_t i) const { return i * (units() / parts) + std::min(i, units() % parts); }

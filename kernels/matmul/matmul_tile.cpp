@@ -210,7 +210,7 @@ struct Accumulators<T, 0, vectors, ragged> {
 };
 
 // Register tiles of the same shape below each other: a sliver of B, or as many of its columns, with one sliver of A
-// after the other. Or the same tile of one product after the other, which each have a B of their own.
+// after the other.
 template <class T>
 struct Column {
   const T* a;
@@ -226,15 +226,11 @@ struct Column {
   ptrdiff_t c_stride;
   ptrdiff_t cols;  // not more than the tile has
   ptrdiff_t tiles;
-  const T* ahead;        // the next columns of B, nullptr where there are none
-  ptrdiff_t b_step = 0;  // from tile to tile
+  const T* ahead;  // the next columns of B, nullptr where there are none
 };
 
 template <class T>
 using MultiplyColumn = void (*)(const Column<T>& column);
-
-// What a tile fetches into the cache while it multiplies: nothing where all of it is near already.
-enum class Fetch { nothing, next };
 
 template <class T, ptrdiff_t rows, ptrdiff_t vectors, bool ragged>
 struct Steps {
@@ -245,9 +241,8 @@ struct Steps {
 
   // `count` steps of k, with something fetched ahead in each.
   template <class... Ahead>
-  HWY_INLINE void run(ptrdiff_t count, const Column<T>& column, ptrdiff_t stride, ptrdiff_t depth_stride, Mask mask,
+  HWY_INLINE void run(ptrdiff_t count, ptrdiff_t b_stride, ptrdiff_t stride, ptrdiff_t depth_stride, Mask mask,
                       Ahead&... ahead) {
-    const ptrdiff_t b_stride = column.b_depth_stride;
     // Not unrolled: as fast so, and 4 steps at once make GCC spill accumulators
     for (; count > 0; --count) {
       (ahead.next(), ...);
@@ -274,11 +269,31 @@ struct Ahead {
 template <class T, ptrdiff_t vectors>
 constexpr ptrdiff_t lines_of = (vectors * lanes<T> + cache_line<T> - 1) / cache_line<T>;
 
+// A single register tile, of factors that are near already: it fetches nothing ahead.
+template <class T, ptrdiff_t rows, ptrdiff_t vectors, bool ragged>
+void multiply_near(const T* a, ptrdiff_t a_stride, ptrdiff_t a_depth_stride, const T* b, ptrdiff_t b_depth_stride,
+                   ptrdiff_t depth, T beta, T* c, ptrdiff_t c_stride, ptrdiff_t cols) noexcept {
+  using D = hn::ScalableTag<T>;
+  const auto mask = hn::FirstN(D(), static_cast<std::size_t>(cols - (vectors - 1) * lanes<T>));
+  Steps<T, rows, vectors, ragged> steps;
+  steps.a.set(a, a_stride);
+  steps.b = b;
+  if (beta == 0) {
+    steps.sum.set_zero();
+  } else {
+    steps.sum.load(c, c_stride, mask);
+    if (beta != 1) steps.sum.multiply(beta);
+  }
+  steps.run(depth, b_depth_stride, a_stride, a_depth_stride, mask);
+  steps.sum.store(c, c_stride, mask);
+}
+
 // A packed has its strides known, which saves instructions.
-template <class T, ptrdiff_t rows, ptrdiff_t vectors, bool ragged, Fetch fetch, bool a_packed>
+template <class T, ptrdiff_t rows, ptrdiff_t vectors, bool ragged, bool a_packed>
 void multiply_column(const Column<T>& column) {
   using D = hn::ScalableTag<T>;
   const auto mask = hn::FirstN(D(), static_cast<std::size_t>(column.cols - (vectors - 1) * lanes<T>));
+  const ptrdiff_t b_stride = column.b_depth_stride;
   const ptrdiff_t stride = a_packed ? 1 : column.a_stride;
   const ptrdiff_t depth_stride = a_packed ? tile_rows : column.a_depth_stride;
   for (ptrdiff_t tile = 0; tile < column.tiles; ++tile) {
@@ -287,41 +302,35 @@ void multiply_column(const Column<T>& column) {
     Steps<T, rows, vectors, ragged> steps;
     steps.a.set(column.a + tile * column.a_step, stride);
     steps.b = column.b;
-    // Batches fetch for themselves; where a tile does, this would take a register from its loop
-    if constexpr (fetch == Fetch::nothing) steps.b += tile * column.b_step;
     if (column.beta == 0) {
       steps.sum.set_zero();
     } else {
       steps.sum.load(c, column.c_stride, mask);
       if (column.beta != 1) steps.sum.multiply(column.beta);
     }
-    if constexpr (fetch == Fetch::nothing) {
-      steps.run(column.depth, column, stride, depth_stride, mask);
+    const ptrdiff_t late = HWY_MIN(column.depth, fetch_late);
+    const ptrdiff_t early = column.depth - late;
+    Ahead<T, lines_of<T, vectors>> next_c = {c + column.c_step, column.c_stride};
+    constexpr ptrdiff_t lines = lines_of<T, vectors>;
+    const bool spread = column.tiles >= lines;
+    if (tile == 0 && column.ahead != nullptr && !spread) {
+      Ahead<T, lines> next_b = {column.ahead, b_stride};
+      steps.run(early, b_stride, stride, depth_stride, mask, next_b);
+      steps.run(late, b_stride, stride, depth_stride, mask, next_b, next_c);
+    } else if ((tile < lines && column.ahead != nullptr && spread) || a_packed || depth_stride != 1) {
+      // A line of each of B's rows in each of the first tiles; then A's next rows.
+      const bool of_b = tile < lines && column.ahead != nullptr && spread;
+      Ahead<T, 1> next =
+          of_b ? Ahead<T, 1>{column.ahead + tile * cache_line<T>, b_stride} : Ahead<T, 1>{next_a, depth_stride};
+      steps.run(early, b_stride, stride, depth_stride, mask, next);
+      steps.run(late, b_stride, stride, depth_stride, mask, next, next_c);
     } else {
-      const ptrdiff_t late = HWY_MIN(column.depth, fetch_late);
-      const ptrdiff_t early = column.depth - late;
-      Ahead<T, lines_of<T, vectors>> next_c = {c + column.c_step, column.c_stride};
-      constexpr ptrdiff_t lines = lines_of<T, vectors>;
-      const bool spread = column.tiles >= lines;
-      if (tile == 0 && column.ahead != nullptr && !spread) {
-        Ahead<T, lines> next_b = {column.ahead, column.b_depth_stride};
-        steps.run(early, column, stride, depth_stride, mask, next_b);
-        steps.run(late, column, stride, depth_stride, mask, next_b, next_c);
-      } else if ((tile < lines && column.ahead != nullptr && spread) || a_packed || depth_stride != 1) {
-        // A line of each of B's rows in each of the first tiles; then A's next rows.
-        const bool of_b = tile < lines && column.ahead != nullptr && spread;
-        Ahead<T, 1> next = of_b ? Ahead<T, 1>{column.ahead + tile * cache_line<T>, column.b_depth_stride}
-                                : Ahead<T, 1>{next_a, depth_stride};
-        steps.run(early, column, stride, depth_stride, mask, next);
-        steps.run(late, column, stride, depth_stride, mask, next, next_c);
-      } else {
-        // A line of each of the next rows, then the next line of each.
-        for (ptrdiff_t k = 0; k < early; k += rows) {
-          Ahead<T, 1> rows_of_a = {next_a + k / rows * cache_line<T>, stride};
-          steps.run(HWY_MIN(early - k, rows), column, stride, depth_stride, mask, rows_of_a);
-        }
-        steps.run(late, column, stride, depth_stride, mask, next_c);
+      // A line of each of the next rows, then the next line of each.
+      for (ptrdiff_t k = 0; k < early; k += rows) {
+        Ahead<T, 1> rows_of_a = {next_a + k / rows * cache_line<T>, stride};
+        steps.run(HWY_MIN(early - k, rows), b_stride, stride, depth_stride, mask, rows_of_a);
       }
+      steps.run(late, b_stride, stride, depth_stride, mask, next_c);
     }
     steps.sum.store(c, column.c_stride, mask);
   }
@@ -331,32 +340,69 @@ void multiply_column(const Column<T>& column) {
 template <class T, ptrdiff_t vectors, bool ragged>
 struct Columns {
   static constexpr std::size_t most = static_cast<std::size_t>(most_rows(vectors));
-  template <Fetch fetch, std::size_t... rows>
+  template <std::size_t... rows>
   static constexpr std::array<MultiplyColumn<T>, most> make(std::index_sequence<rows...>) {
-    return {multiply_column<T, static_cast<ptrdiff_t>(rows) + 1, vectors, ragged, fetch, false>...};
+    return {multiply_column<T, static_cast<ptrdiff_t>(rows) + 1, vectors, ragged, false>...};
   }
-  static constexpr std::array<MultiplyColumn<T>, most> near = make<Fetch::nothing>(std::make_index_sequence<most>());
-  static constexpr std::array<MultiplyColumn<T>, most> far = make<Fetch::next>(std::make_index_sequence<most>());
+  static constexpr std::array<MultiplyColumn<T>, most> in_place = make(std::make_index_sequence<most>());
   template <bool a_packed>
-  static constexpr MultiplyColumn<T> packed = multiply_column<T, tile_rows, vectors, ragged, Fetch::next, a_packed>;
+  static constexpr MultiplyColumn<T> packed = multiply_column<T, tile_rows, vectors, ragged, a_packed>;
 
-  static MultiplyColumn<T> find(ptrdiff_t rows, const MatmulBlock<T>& block) {
+  static MultiplyColumn<T> find(ptrdiff_t rows, bool a_packed) {
     if constexpr (vectors <= tile_vectors) {
-      if (block.a_packed && rows == tile_rows) return packed<true>;
+      if (a_packed && rows == tile_rows) return packed<true>;
     }
-    return (block.near ? near : far)[static_cast<std::size_t>(rows - 1)];
+    return in_place[static_cast<std::size_t>(rows - 1)];
   }
 };
 
 template <class T, ptrdiff_t vectors = most_vectors>
-MultiplyColumn<T> find_column(ptrdiff_t rows, ptrdiff_t cols, const MatmulBlock<T>& block) {
+MultiplyColumn<T> find_column(ptrdiff_t rows, ptrdiff_t cols, bool a_packed) {
   if constexpr (vectors > 1) {
-    if (cols <= (vectors - 1) * lanes<T>) return find_column<T, vectors - 1>(rows, cols, block);
+    if (cols <= (vectors - 1) * lanes<T>) return find_column<T, vectors - 1>(rows, cols, a_packed);
   }
   if constexpr (has_masks) {
-    if (cols < vectors * lanes<T>) return Columns<T, vectors, true>::find(rows, block);
+    if (cols < vectors * lanes<T>) return Columns<T, vectors, true>::find(rows, a_packed);
   }
-  return Columns<T, vectors, false>::find(rows, block);
+  return Columns<T, vectors, false>::find(rows, a_packed);
+}
+
+// The tiles of near factors that there are, by columns and rows: nullptr where one has too many rows for its columns,
+// or a ragged vector that it can't load.
+template <class T>
+constexpr ptrdiff_t most_near_cols = most_vectors* lanes<T>;
+
+template <class T>
+using NearTiles = std::array<MultiplyTile<T>, static_cast<std::size_t>(most_near_cols<T>* matmul_most_rows)>;
+
+template <class T, ptrdiff_t vectors, bool ragged, std::size_t... rows>
+constexpr void add_near_tiles(NearTiles<T>& tiles, std::index_sequence<rows...>) {
+  constexpr MultiplyTile<T> with_rows[] = {multiply_near<T, static_cast<ptrdiff_t>(rows) + 1, vectors, ragged>...};
+  const ptrdiff_t last = vectors * lanes<T>;
+  for (ptrdiff_t cols = ragged ? last - lanes<T> + 1 : last; cols < last + (ragged ? 0 : 1); ++cols) {
+    const auto at = static_cast<std::size_t>((cols - 1) * matmul_most_rows);
+    ((tiles[at + rows] = with_rows[rows]), ...);
+  }
+}
+
+template <class T, std::size_t... vectors>
+constexpr NearTiles<T> make_near_tiles(std::index_sequence<vectors...>) {
+  NearTiles<T> tiles = {};
+  const auto add = [&]<std::size_t count> {
+    constexpr auto rows = std::make_index_sequence<static_cast<std::size_t>(most_rows(count))>();
+    add_near_tiles<T, count, false>(tiles, rows);
+    if constexpr (has_masks) add_near_tiles<T, count, true>(tiles, rows);
+  };
+  (add.template operator()<vectors + 1>(), ...);
+  return tiles;
+}
+
+template <class T>
+constexpr NearTiles<T> near_tiles = make_near_tiles<T>(std::make_index_sequence<most_vectors>());
+
+template <class T>
+MultiplyTile<T> find_near(ptrdiff_t rows, ptrdiff_t cols) {
+  return near_tiles<T>[static_cast<std::size_t>((cols - 1) * matmul_most_rows + rows - 1)];
 }
 
 // Tiles of one column whose elements of C aren't whole vectors in memory: by way of a tile that is.
@@ -402,8 +448,31 @@ RowTiles next_tiles(ptrdiff_t left, ptrdiff_t most, bool packed) {
   return {rows, left - parts * (rows - 1)};
 }
 
+// Everything is in the first or second-level cache, and C's rows are contiguous: one tile after the other.
+template <class T>
+void multiply_tiles_near(const MatmulBlock<T>& block) noexcept {
+  const ptrdiff_t wide = vectors_for(block.height, block.depth) * lanes<T>;
+  for (ptrdiff_t j = 0; j < block.width; j += wide) {
+    const ptrdiff_t cols = HWY_MIN(block.width - j, wide);
+    const ptrdiff_t most = most_rows((cols + lanes<T> - 1) / lanes<T>);
+    for (ptrdiff_t i = 0; i < block.height;) {
+      const auto [rows, tiles] = next_tiles(block.height - i, most, false);
+      const MultiplyTile<T> multiply_tile = find_near<T>(rows, cols);
+      for (ptrdiff_t tile = 0; tile < tiles; ++tile, i += rows) {
+        multiply_tile(block.a + i * block.a_stride, block.a_stride, block.a_depth_stride, block.b + j,
+                      block.b_depth_stride, block.depth, block.beta, block.c + i * block.c_row_stride + j,
+                      block.c_row_stride, cols);
+      }
+    }
+  }
+}
+
 template <class T>
 void multiply(const MatmulBlock<T>& block) noexcept {
+  const bool in_place = !block.a_packed && !block.b_packed && block.c_col_stride == 1;
+  if (block.near && in_place && (has_masks || block.width % lanes<T> == 0)) {
+    return multiply_tiles_near(block);
+  }
   // B's sliver stays in the first-level cache while all of A's pass by
   const ptrdiff_t wide =
       block.a_packed || block.b_packed ? tile_cols<T> : vectors_for(block.height, block.depth) * lanes<T>;
@@ -436,7 +505,7 @@ void multiply(const MatmulBlock<T>& block) noexcept {
       column.c = block.c + i * block.c_row_stride + j * block.c_col_stride;
       column.c_step = rows * block.c_row_stride;
       i += rows * tiles;
-      const MultiplyColumn<T> multiply_tiles = find_column<T>(rows, cols, block);
+      const MultiplyColumn<T> multiply_tiles = find_column<T>(rows, cols, block.a_packed);
       if (block.c_col_stride == 1 && (has_masks || cols % lanes<T> == 0)) {
         multiply_tiles(column);
       } else {
@@ -479,22 +548,17 @@ void multiply_batch(const MatmulBlock<T>& first, const MatmulSteps& steps, ptrdi
       b.fetch_part();
       c.fetch_part();
       const ptrdiff_t rows = next_tiles(first.height - i, most, false).rows;
-      const Column<T> column = {.a = first.a + i * first.a_stride,
-                                .a_step = steps.a,
-                                .a_stride = first.a_stride,
-                                .a_depth_stride = first.a_depth_stride,
-                                .b = first.b + j,
-                                .b_depth_stride = first.b_depth_stride,
-                                .depth = first.depth,
-                                .beta = first.beta,
-                                .c = first.c + i * first.c_row_stride + j,
-                                .c_step = steps.c,
-                                .c_stride = first.c_row_stride,
-                                .cols = cols,
-                                .tiles = count,
-                                .ahead = nullptr,
-                                .b_step = steps.b};
-      find_column<T>(rows, cols, first)(column);
+      const MultiplyTile<T> multiply_tile = find_near<T>(rows, cols);
+      const T* tile_a = first.a + i * first.a_stride;
+      const T* tile_b = first.b + j;
+      T* tile_c = first.c + i * first.c_row_stride + j;
+      for (ptrdiff_t product = 0; product < count; ++product) {
+        multiply_tile(tile_a, first.a_stride, first.a_depth_stride, tile_b, first.b_depth_stride, first.depth,
+                      first.beta, tile_c, first.c_row_stride, cols);
+        tile_a += steps.a;
+        tile_b += steps.b;
+        tile_c += steps.c;
+      }
       i += rows;
     }
   }
@@ -597,6 +661,8 @@ struct MatmulTiles<HWY_TARGET, T> {
                                          HWY_NAMESPACE::pack<T, HWY_NAMESPACE::tile_rows>,
                                          HWY_NAMESPACE::pack<T, HWY_NAMESPACE::tile_cols<T>>,
                                          HWY_NAMESPACE::multiply<T>,
+                                         HWY_NAMESPACE::most_near_cols<T>,
+                                         HWY_NAMESPACE::near_tiles<T>.data(),
                                          HWY_NAMESPACE::multiply_batch<T>};
 };
 

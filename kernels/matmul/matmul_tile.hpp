@@ -29,7 +29,7 @@ struct MatmulBlock {
   T* c;
   std::ptrdiff_t c_row_stride;
   std::ptrdiff_t c_col_stride;
-  bool near;  // all of it is in the first or second-level cache: nothing is fetched ahead
+  bool near;  // all of it is in the first or second-level cache: nothing in place is fetched ahead
 };
 
 // From one product of a batch to the next, in elements.
@@ -50,6 +50,16 @@ struct MatmulFetch {
   std::ptrdiff_t c_count = 0;
 };
 
+// One register tile: C = A * B + beta * C for as many rows and columns as the function is for (`cols` are the columns
+// once more), with factors in place and rows of C that are contiguous. Fetches nothing ahead.
+template <class T>
+using MultiplyTile = void (*)(const T* a, std::ptrdiff_t a_stride, std::ptrdiff_t a_depth_stride, const T* b,
+                              std::ptrdiff_t b_depth_stride, std::ptrdiff_t depth, T beta, T* c,
+                              std::ptrdiff_t c_row_stride, std::ptrdiff_t cols) noexcept;
+
+// No register tile of any instruction set has more rows.
+inline constexpr std::ptrdiff_t matmul_most_rows = 16;
+
 template <class T>
 struct MatmulTile {
   // The register tile: one sliver of A times one of B.
@@ -67,6 +77,11 @@ struct MatmulTile {
 
   // Each element is one chain in ascending k, c = fma(a, b, c), begun from beta * c; beta = 0 doesn't read C.
   void (*multiply)(const MatmulBlock<T>& block) noexcept;
+
+  // For products of a single register tile: that of `m` rows and `n` columns is at (n - 1) * matmul_most_rows + m - 1,
+  // up to so many columns; nullptr where there is none.
+  std::ptrdiff_t most_single_cols;
+  const MultiplyTile<T>* singles;
 
   // The same for `count` blocks that begin so many steps apart. Of blocks in place whose rows of C are contiguous.
   // Goes through all blocks with each register tile: either they are one tile each, or all of them are in the cache.

@@ -299,6 +299,16 @@ HWY_INLINE Vec<T> add_lanes(Load load) {
   }
 }
 
+// The lanes of one output, added by halves.
+template <class T, ptrdiff_t distance = vector_lanes<T> / 2>
+HWY_INLINE T add_lanes_of_one(Vec<T> v) {
+  if constexpr (distance == 0) {
+    return hn::GetLane(v);
+  } else {
+    return add_lanes_of_one<T, distance / 2>(add_neighbours<T, distance>(v, v));
+  }
+}
+
 // The elements of x, fewer than a vector has or as many.
 template <class T, ptrdiff_t depth>
 HWY_INLINE Vec<T> load_x(const T* x) {
@@ -407,11 +417,22 @@ void multiply_rows(const T* a, ptrdiff_t stride, const T* x, ptrdiff_t count, pt
   ptrdiff_t done = 0;
   if (stride == depth && depth >= 2 && depth <= vector_lanes<T>) {
     done = short_rows[static_cast<std::size_t>(depth - 2)](a, x, count, alpha, beta, y, y_stride);
-    if (done == count) return;
   }
+  if (done == count) return;
   alignas(64) T x_rest[lanes];
   copy_rest(x, depth, x_rest);
   alignas(64) T vectors[outputs * vector_lanes<T>];
+  // So few outputs are had sooner one by one than together with zeros.
+  constexpr ptrdiff_t few_outputs = HWY_MIN(few_rows<T>, ptrdiff_t{3});
+  if (count - done <= few_outputs) {
+    sum_rows<few_rows<T>>(a + done * stride, stride, count - done, x, x_rest, depth, vectors);
+    for (ptrdiff_t r = 0; r < count - done; ++r) {
+      const hn::CappedTag<T, 1> one;
+      const T sum = add_lanes_of_one<T>(hn::Load(hn::ScalableTag<T>(), vectors + r * vector_lanes<T>));
+      write(one, hn::Set(one, sum), alpha, beta, y + (done + r) * y_stride);
+    }
+    return;
+  }
   for (ptrdiff_t l = (count - done) * vector_lanes<T>; l < outputs * vector_lanes<T>; ++l) vectors[l] = 0;
   const auto load = [&](ptrdiff_t r) HWY_ATTR { return hn::Load(hn::ScalableTag<T>(), vectors + r * vector_lanes<T>); };
   for (ptrdiff_t i = done; i < count; i += outputs) {

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the tests of both convolutions share.
+#pragma once
+
+#include <algorithm>
+#include <random>
+#include <type_traits>
+#include <vector>
+
+#include "tests/image_filters.hpp"
+
+namespace tests {
+
+// Of either sign and any size, with magnitudes that add up to one.
+inline std::vector<float> random_weights(int count) {
+  std::vector<float> weights;
+  double magnitude = 0;
+  for (int i = 0; i < count; ++i) {
+    weights.push_back(std::uniform_real_distribution<float>(-0.5F, 1)(generator()));
+    magnitude += std::abs(weights.back());
+  }
+  for (float& weight : weights) weight = static_cast<float>(weight / magnitude);
+  return weights;
+}
+
+// Bytes: the exact sum as far as it can be one.
+template <class T>
+double saturated(double sum) {
+  return std::is_integral_v<T> ? std::clamp(sum, 0.0, 255.0) : sum;
+}
+
+// Weights' magnitudes add up to one, so a sum of float errs by a few roundings of the range; bytes are rounded by half
+// a level in the end.
+template <class T>
+double tolerance() {
+  return std::is_integral_v<T> ? 0.5 + 1e-4 : 1e-6 * float_range;
+}
+
+}  // namespace tests
