@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <string>
 #include <vector>
 
 #include <speedwell/image_filter.hpp>
@@ -69,8 +68,11 @@ FilterCase<S, S> box(int width, std::ptrdiff_t channels) {
 std::vector<Case> box_blur_cases() {
   using std::uint8_t;
   std::vector<Case> cases;
-  for (const int width : {3, 5, 31}) {
-    const std::string suffix = width == 3 ? "" : "_" + std::to_string(width);
+  struct Variant {
+    const char* suffix;
+    int width;
+  };
+  for (const auto& [suffix, width] : {Variant{"", 3}, Variant{"_5", 5}, Variant{"_31", 31}}) {
     add_filter_cases(cases, "box_blur", suffix, box<uint8_t>(width, 1));
     add_filter_cases(cases, "box_blur", suffix, box<uint8_t>(width, 3));
     add_filter_cases(cases, "box_blur", suffix, box<float>(width, 1));

@@ -88,7 +88,7 @@ struct WideBox {
     }
     return scratch;
   }
-  void add_row(const Scratch& scratch, const T* const* rows, std::ptrdiff_t t, std::ptrdiff_t n) const {
+  void add_row(const Scratch& scratch, const T* const* rows, std::ptrdiff_t t, std::ptrdiff_t n, std::ptrdiff_t) const {
     if constexpr (slides) {
       box.tile.slide(rows[0], t < box.height ? scratch.zeros : rows[-box.height], scratch.line, n);
     } else {
@@ -98,6 +98,61 @@ struct WideBox {
   void result_row(const Scratch& scratch, T* out, std::ptrdiff_t n, std::ptrdiff_t channels) const {
     combine_line(across, box.tile.sum, scratch.line, scratch.buffers, n, channels,
                  [&](const Sum* const* terms, int count) { box.tile.mean(terms, count, out, n, box.mean); });
+  }
+};
+
+// Sums of whole windows that advance from row to row by what the difference of two rows comes to along the line.
+struct DifferenceBox {
+  using In = std::uint8_t;
+  using Out = std::uint8_t;
+
+  struct Scratch {
+    float* total;
+    std::int16_t* line;
+    std::int16_t* buffers[2];
+  };
+
+  const BoxBlurDifferenceTile& tile;
+  int width;
+  int height;
+  BoxMean mean;
+  WindowChain across = WindowChain::sum(width);
+  // Of the rows that a strip's first window has, so many are added up at once before they are along the line.
+  int rows_at_once = std::min(most_difference_width / width, WindowStep::most_terms);
+
+  Reach reach() const { return {width / 2, width / 2, height / 2, height / 2}; }
+  double operations() const { return across.terms() + 2; }
+  std::size_t scratch_bytes(std::ptrdiff_t n) const {
+    return Parts::bytes<float>(n) + 3 * Parts::bytes<std::int16_t>(n);
+  }
+  Scratch begin(Parts& parts, std::ptrdiff_t n) const {
+    Scratch scratch;
+    scratch.total = parts.take<float>(n);
+    scratch.line = parts.take<std::int16_t>(n);
+    for (std::int16_t*& buffer : scratch.buffers) buffer = parts.take<std::int16_t>(n);
+    std::fill_n(scratch.total, n, 0.0F);
+    return scratch;
+  }
+  // What row t changes is added to the totals when the result is computed, that of a first window's rows before.
+  void add_row(const Scratch& scratch, const In* const* rows, std::ptrdiff_t t, std::ptrdiff_t n,
+               std::ptrdiff_t channels) const {
+    if (t >= height) return tile.subtract(rows[0], rows[-height], scratch.line, n);
+    const auto count = static_cast<int>(t % rows_at_once + 1);
+    const bool last = t == height - 1;
+    if (count < rows_at_once && !last) return;
+    tile.add(rows - count + 1, count, scratch.line, n);
+    if (last) return;
+    const std::ptrdiff_t results = n - (width - 1) * channels;
+    combine_line(across, tile.sum, scratch.line, scratch.buffers, results, channels,
+                 [&](const std::int16_t* const* terms, int terms_count) {
+                   tile.advance(terms, terms_count, scratch.total, results);
+                 });
+  }
+  void result_row(const Scratch& scratch, Out* out, std::ptrdiff_t n, std::ptrdiff_t channels) const {
+    combine_line(across, tile.sum, scratch.line, scratch.buffers, n, channels,
+                 [&](const std::int16_t* const* terms, int count) {
+                   tile.advance_mean(terms, count, scratch.total, out, n, mean);
+                 });
   }
 };
 
@@ -119,13 +174,18 @@ void box_blur_of(ImageView<const T> src, ImageView<T> dst, const BoxBlurOptions&
   check_odd_side("box_blur", "height", options.height, most_box_side);
   const int area = options.width * options.height;
   const BoxMean mean = make_box_mean(area);
-  if constexpr (sizeof(T) == 1) {
+  if constexpr (std::is_same_v<T, float>) {
+    box_blur_with<float>(src, dst, options, mean);
+  } else if constexpr (std::is_same_v<T, std::uint16_t>) {
+    if (area < float_areas<T>) return box_blur_with<float>(src, dst, options, mean);
+    box_blur_with<double>(src, dst, options, mean);
+  } else {
     if (fits_16_bits(mean, area)) return box_blur_with<std::uint16_t>(src, dst, options, mean);
+    if (area >= float_areas<T> || options.width > most_difference_width) {
+      return box_blur_with<double>(src, dst, options, mean);
+    }
+    run_panel_filter(DifferenceBox{box_blur_difference_tile(), options.width, options.height, mean}, src, dst, options);
   }
-  if constexpr (std::is_integral_v<T>) {
-    if (area >= float_areas<T>) return box_blur_with<double>(src, dst, options, mean);
-  }
-  box_blur_with<float>(src, dst, options, mean);
 }
 
 }  // namespace

@@ -141,18 +141,24 @@ void add(const T* const* rows, int count, Sum* line, std::ptrdiff_t n) {
   });
 }
 
-// Writes where it reads, so that no sample may be done twice: the rest goes through ever smaller vectors.
+// As cover(), for steps that write where they read, so that no sample may be done twice: the rest goes through ever
+// smaller vectors.
+template <class T, class Step>
+HWY_INLINE void cover_once(std::ptrdiff_t n, const Step& step) {
+  const hn::ScalableTag<T> whole;
+  const hn::CappedTag<T, 16 / sizeof(T)> small;
+  const hn::CappedTag<T, 1> one;
+  const auto whole_lanes = static_cast<std::ptrdiff_t>(hn::Lanes(whole));
+  const auto small_lanes = static_cast<std::ptrdiff_t>(hn::Lanes(small));
+  std::ptrdiff_t i = 0;
+  for (; i + whole_lanes <= n; i += whole_lanes) step(whole, i);
+  for (; i + small_lanes <= n; i += small_lanes) step(small, i);
+  for (; i < n; ++i) step(one, i);
+}
+
 template <class T, class Sum>
 void slide(const T* in, const T* out, Sum* line, std::ptrdiff_t n) {
-  const Slide<T, Sum> step = {in, out, line};
-  std::ptrdiff_t i = 0;
-  const auto go_on = [&](auto d) HWY_ATTR {
-    const auto lanes = static_cast<std::ptrdiff_t>(hn::Lanes(d));
-    for (; i + lanes <= n; i += lanes) step(d, i);
-  };
-  go_on(hn::ScalableTag<Sum>());
-  go_on(hn::CappedTag<Sum, 16 / sizeof(Sum)>());
-  go_on(hn::CappedTag<Sum, 1>());
+  cover_once<Sum>(n, Slide<T, Sum>{in, out, line});
 }
 
 template <class Sum>
@@ -218,6 +224,61 @@ void mean(const Sum* const* from, int count, T* out, std::ptrdiff_t n, const Box
   });
 }
 
+struct SubtractRows {
+  const std::uint8_t* in;
+  const std::uint8_t* out;
+  std::int16_t* line;
+
+  template <class D>
+  HWY_INLINE void operator()(D d, std::ptrdiff_t i) const {
+    const auto wide = widening<std::uint8_t>(d);
+    hn::StoreU(hn::Sub(wide.load(in + i), wide.load(out + i)), d, line + i);
+  }
+};
+
+void subtract(const std::uint8_t* in, const std::uint8_t* out, std::int16_t* line, std::ptrdiff_t n) {
+  cover<std::int16_t>(n, SubtractRows{in, out, line});
+}
+
+template <class Finish, int count>
+struct Advance {
+  SumOfTerms<std::int16_t, count> change;
+  float* total;
+  Finish finish;
+  std::uint8_t* out;
+
+  template <class D>
+  HWY_INLINE void operator()(D d, std::ptrdiff_t i) const {
+    const hn::Rebind<std::int16_t, D> d16;
+    const hn::Rebind<std::int32_t, D> d32;
+    const auto sum = hn::Add(hn::LoadU(d, total + i), hn::ConvertTo(d, hn::PromoteTo(d32, change(d16, i))));
+    hn::StoreU(sum, d, total + i);
+    finish(d, sum, out + i);
+  }
+};
+
+struct DontFinish {
+  template <class D>
+  HWY_INLINE void operator()(D, hn::Vec<D>, std::uint8_t*) const {}
+};
+
+template <class Finish>
+HWY_INLINE void advance_and(const std::int16_t* const* from, int count, float* total, std::uint8_t* out,
+                            std::ptrdiff_t n, const Finish& finish) {
+  with_count<1, WindowStep::most_terms>(count, [&]<int terms>() HWY_ATTR {
+    cover_once<float>(n, Advance<Finish, terms>{{Pointers<std::int16_t, terms>(from)}, total, finish, out});
+  });
+}
+
+void advance(const std::int16_t* const* from, int count, float* total, std::ptrdiff_t n) {
+  advance_and(from, count, total, nullptr, n, DontFinish());
+}
+
+void advance_mean(const std::int16_t* const* from, int count, float* total, std::uint8_t* out, std::ptrdiff_t n,
+                  const BoxMean& how) {
+  advance_and(from, count, total, out, n, MultiplyByInverse<std::uint8_t, float>(how));
+}
+
 template <class T, class Sum, class Finish>
 constexpr BoxBlurTile<T, Sum> integer_tile = {add<T, Sum>, slide<T, Sum>, sum<Sum>, mean<Finish, T, Sum>};
 
@@ -229,6 +290,9 @@ struct BoxBlurTiles<HWY_TARGET> {
   template <class T, class Sum>
   static constexpr BoxBlurTile<T, Sum> tile =
       HWY_NAMESPACE::integer_tile<T, Sum, HWY_NAMESPACE::MultiplyByInverse<T, Sum>>;
+  static constexpr BoxBlurDifferenceTile difference = {HWY_NAMESPACE::add<std::uint8_t, std::int16_t>,
+                                                       HWY_NAMESPACE::subtract, HWY_NAMESPACE::sum<std::int16_t>,
+                                                       HWY_NAMESPACE::advance, HWY_NAMESPACE::advance_mean};
 };
 
 template <>
@@ -274,11 +338,14 @@ const BoxBlurTile<T, Sum>& box_blur_tile() {
 }
 
 template const BoxBlurTile<std::uint8_t, std::uint16_t>& box_blur_tile();
-template const BoxBlurTile<std::uint8_t, float>& box_blur_tile();
 template const BoxBlurTile<std::uint8_t, double>& box_blur_tile();
 template const BoxBlurTile<std::uint16_t, float>& box_blur_tile();
 template const BoxBlurTile<std::uint16_t, double>& box_blur_tile();
 template const BoxBlurTile<float, float>& box_blur_tile();
+
+const BoxBlurDifferenceTile& box_blur_difference_tile() {
+  return *runtime::select_target([]<std::int64_t target>() { return &BoxBlurTiles<target>::difference; });
+}
 
 }  // namespace speedwell::image_filter
 #endif

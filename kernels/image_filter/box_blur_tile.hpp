@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The box blur of a row, columns first: sums of rows, sums along them, and their mean.
+// The box blur of a row: sums of rows, sums along them, and their mean.
 //
 // Sums are exact in integers, and are kept in the cheapest type that holds them and from which the mean comes out
 // exact: bytes in 16 bits up to areas of about 257, then in float as long as it holds the sum and the quotient's error
@@ -47,13 +47,33 @@ struct BoxBlurTile {
   void (*mean)(const Sum* const* terms, int count, T* out, std::ptrdiff_t n, const BoxMean& mean);
 };
 
+// Windows of bytes that float holds the sums of, but 16 bits don't. From one row of the result to the next, a window
+// changes by the row that comes in less the row that goes out; that difference fits 16 bits and so do sums of it along
+// the row, up to so many.
+inline constexpr int most_difference_width = 32767 / 255;
+
+struct BoxBlurDifferenceTile {
+  // line[i] = rows[0][i] + ... + rows[count - 1][i].
+  void (*add)(const std::uint8_t* const* rows, int count, std::int16_t* line, std::ptrdiff_t n);
+  // line[i] = in[i] - out[i].
+  void (*subtract)(const std::uint8_t* in, const std::uint8_t* out, std::int16_t* line, std::ptrdiff_t n);
+  Combine<std::int16_t> sum;
+  // total[i] += the sum of the terms.
+  void (*advance)(const std::int16_t* const* terms, int count, float* total, std::ptrdiff_t n);
+  // The same, and out[i] = its mean.
+  void (*advance_mean)(const std::int16_t* const* terms, int count, float* total, std::uint8_t* out, std::ptrdiff_t n,
+                       const BoxMean& mean);
+};
+
 // What was compiled for each of Highway's targets.
 template <std::int64_t target>
 struct BoxBlurTiles;
 
-// For the instruction set in use. Sum: uint16_t, float and double for bytes, float and double for uint16_t, float for
+// For the instruction set in use. Sum: uint16_t and double for bytes, float and double for uint16_t, float for
 // float.
 template <class T, class Sum>
 const BoxBlurTile<T, Sum>& box_blur_tile();
+
+const BoxBlurDifferenceTile& box_blur_difference_tile();
 
 }  // namespace speedwell::image_filter

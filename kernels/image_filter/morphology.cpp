@@ -75,7 +75,7 @@ struct WideRectangle {
     }
     return scratch;
   }
-  void add_row(const Scratch& scratch, const T* const* rows, std::ptrdiff_t t, std::ptrdiff_t n) const {
+  void add_row(const Scratch& scratch, const T* const* rows, std::ptrdiff_t t, std::ptrdiff_t n, std::ptrdiff_t) const {
     combine_rows(down, choose, rows, t, scratch.rings, scratch.line, n);
   }
   void result_row(const Scratch& scratch, T* out, std::ptrdiff_t n, std::ptrdiff_t channels) const {

@@ -57,7 +57,8 @@ class Parts {
 //   operations()                          a sample
 //   scratch_bytes(n)                      for lines of n samples
 //   begin(parts, n)                       the scratch for a panel, from so many bytes
-//   add_row(scratch, rows, t, n)          row t of the panel has come, counted from 0; rows[0] is its line, rows[-1]
+//   add_row(scratch, rows, t, n, channels)
+//                                         row t of the panel has come, counted from 0; rows[0] is its line, rows[-1]
 //   that
 //                                         of the row before; those of reach().down() + 1 rows before are still there
 //   result_row(scratch, out, n, channels) n samples of the result that belong to the last reach().down() + 1 rows
@@ -80,7 +81,6 @@ struct PanelCall {
  private:
   struct Lines;
   void filter_panel(std::ptrdiff_t x, std::ptrdiff_t first, std::ptrdiff_t count, const Lines& lines) const;
-  void copy_line(In* line, const In* row, std::ptrdiff_t x, std::ptrdiff_t pixels) const;
 };
 
 template <class Filter>
@@ -88,6 +88,7 @@ struct PanelCall<Filter>::Lines {
   const In** table;  // of each row that the strip reads
   In* copies;        // lines of the panels at the edges, in a ring
   std::ptrdiff_t pitch;
+  std::ptrdiff_t* from;    // where the samples beyond the left and the right of the panel come from
   const In* outside_line;  // beyond the top and the bottom, if the border is constant
   Out* result;             // before it is streamed
   Parts scratch;
@@ -99,16 +100,18 @@ void PanelCall<Filter>::filter_rows(std::ptrdiff_t first, std::ptrdiff_t count) 
   const std::ptrdiff_t longest = (panel + reach.across()) * src.channels;
   const std::ptrdiff_t table_rows = count + reach.down();
   const std::ptrdiff_t copied_rows = reach.down() + 2;
+  const std::ptrdiff_t beyond = reach.across() * src.channels;
   const std::ptrdiff_t pitch = static_cast<std::ptrdiff_t>(Parts::bytes<In>(longest) / sizeof(In));
   Parts parts(runtime::thread_workspace(Parts::bytes<const In*>(table_rows) + Parts::bytes<In>(copied_rows * pitch) +
-                                        Parts::bytes<In>(longest) + Parts::bytes<Out>(panel * src.channels) +
-                                        filter.scratch_bytes(longest)));
+                                        Parts::bytes<std::ptrdiff_t>(beyond) + Parts::bytes<In>(longest) +
+                                        Parts::bytes<Out>(panel * src.channels) + filter.scratch_bytes(longest)));
   const auto table = parts.take<const In*>(table_rows);
   const auto copies = parts.take<In>(copied_rows * pitch);
+  const auto from = parts.take<std::ptrdiff_t>(beyond);
   const auto outside_line = parts.take<In>(longest);
   const auto result = parts.take<Out>(panel * src.channels);
   if (border == Border::constant) std::fill_n(outside_line, longest, border_value);
-  const Lines lines = {table, copies, pitch, outside_line, result, parts};
+  const Lines lines = {table, copies, pitch, from, outside_line, result, parts};
   for (std::ptrdiff_t x = 0; x < src.width; x += panel) filter_panel(x, first, count, lines);
   if (stream_row) hwy::FlushStream();
 }
@@ -124,6 +127,29 @@ void PanelCall<Filter>::filter_panel(std::ptrdiff_t x, std::ptrdiff_t first, std
   const bool inside = x >= reach.left && x + pixels + reach.right <= src.width;
   const std::ptrdiff_t rows = count + reach.down();
 
+  // What is in the image of a panel's line at its edge, and where the rest comes from.
+  const std::ptrdiff_t begin = std::max<std::ptrdiff_t>(x - reach.left, 0);
+  const std::ptrdiff_t end = std::min(x + pixels + reach.right, src.width);
+  const std::ptrdiff_t before = (begin - (x - reach.left)) * channels;
+  const std::ptrdiff_t within = (end - begin) * channels;
+  const std::ptrdiff_t behind = line_samples - before - within;
+  for (std::ptrdiff_t i = 0; i < before + behind; ++i) {
+    const std::ptrdiff_t pixel = i < before ? x - reach.left + i / channels : end + (i - before) / channels;
+    const std::ptrdiff_t from = border_index(pixel, src.width, border);
+    // Whole pixels are beyond the edge, so i counts channels too.
+    lines.from[i] = from == outside ? outside : from * channels + i % channels;
+  }
+  const auto copy_line = [&](In* line, const In* row) {
+    std::copy_n(row + begin * channels, within, line + before);
+    if (border == Border::constant) {
+      std::fill_n(line, before, border_value);
+      std::fill_n(line + before + within, behind, border_value);
+      return;
+    }
+    for (std::ptrdiff_t i = 0; i < before; ++i) line[i] = row[lines.from[i]];
+    for (std::ptrdiff_t i = before; i < before + behind; ++i) line[within + i] = row[lines.from[i]];
+  };
+
   const auto image_row = [&](std::ptrdiff_t t) { return border_index(first - reach.above + t, src.height, border); };
   Parts parts = lines.scratch;
   auto scratch = filter.begin(parts, line_samples);
@@ -135,7 +161,7 @@ void PanelCall<Filter>::filter_panel(std::ptrdiff_t x, std::ptrdiff_t first, std
       lines.table[t] = src.row(y) + (x - reach.left) * channels;
     } else {
       In* const line = lines.copies + t % (reach.down() + 2) * lines.pitch;
-      copy_line(line, src.row(y), x, pixels);
+      copy_line(line, src.row(y));
       lines.table[t] = line;
     }
     // The memory is asked for what the next row will need, while there is arithmetic to do.
@@ -143,7 +169,7 @@ void PanelCall<Filter>::filter_panel(std::ptrdiff_t x, std::ptrdiff_t first, std
       const In* const from = src.row(next) + x * channels;
       for (std::ptrdiff_t i = 0; i < samples; i += detail::alignment / sizeof(In)) hwy::Prefetch(from + i);
     }
-    filter.add_row(scratch, lines.table + t, t, line_samples);
+    filter.add_row(scratch, lines.table + t, t, line_samples, channels);
     if (t < reach.down()) continue;
     Out* const out = dst.row(first + t - reach.down()) + x * channels;
     filter.result_row(scratch, stream_row ? lines.result : out, samples, channels);
@@ -152,27 +178,6 @@ void PanelCall<Filter>::filter_panel(std::ptrdiff_t x, std::ptrdiff_t first, std
                  static_cast<std::size_t>(samples) * sizeof(Out));
     }
   }
-}
-
-// The samples of a row from x - reach.left on, with the border.
-template <class Filter>
-void PanelCall<Filter>::copy_line(In* line, const In* row, std::ptrdiff_t x, std::ptrdiff_t pixels) const {
-  const Reach reach = filter.reach();
-  const std::ptrdiff_t channels = src.channels;
-  const std::ptrdiff_t begin = std::max<std::ptrdiff_t>(x - reach.left, 0);
-  const std::ptrdiff_t end = std::min(x + pixels + reach.right, src.width);
-  In* const origin = line - (x - reach.left) * channels;  // where pixel 0 of the row is or would be
-  std::copy(row + begin * channels, row + end * channels, origin + begin * channels);
-  const auto extend = [&](std::ptrdiff_t from, std::ptrdiff_t to) {
-    for (std::ptrdiff_t i = from; i < to; ++i) {
-      const std::ptrdiff_t at = border_index(i, src.width, border);
-      for (std::ptrdiff_t k = 0; k < channels; ++k) {
-        origin[i * channels + k] = at == outside ? border_value : row[at * channels + k];
-      }
-    }
-  };
-  extend(x - reach.left, begin);
-  extend(end, x + pixels + reach.right);
 }
 
 // How many pixels wide a panel of a filter is.
@@ -209,11 +214,11 @@ void run_panel_filter(const Filter& filter, ImageView<const typename Filter::In>
                                   .stream_row = stream_row_for(samples * sample_bytes),
                                   .panel = panel_pixels(filter, src.width, src.channels)};
   runtime::Participants participants;
-  // A strip begins by adding up the rows of its first window.
+  // A strip begins with the rows of its first window, which are no rows of the result: an eighth more of them at most.
   run_strips(runtime::choose(options.backend, {samples * filter.operations(), samples * sample_bytes}), participants,
              {.rows = samples == 0 ? 0 : src.height,
               .row_bytes = static_cast<std::size_t>(src.width * src.channels) * sample_bytes,
-              .least = 4 * (filter.reach().down() + 1)},
+              .least = 8 * (filter.reach().down() + 1)},
              [&call](std::ptrdiff_t first, std::ptrdiff_t count) { call.filter_rows(first, count); });
 }
 
