@@ -24,49 +24,8 @@ constexpr int max_diameter = 255;
 // A neighbour's: of the difference, the distance, the weight (10 with its polynomial) and the sums.
 double operations(std::ptrdiff_t channels) { return channels == 1 ? 14 : 12 + 4.0 * static_cast<double>(channels); }
 
-// Pixels of a row that are filtered one after the other: enough for what a row costs besides not to count.
-constexpr std::ptrdiff_t block_columns = 512;
-
-// Up to this radius weights are kept for the rows below: with it in 440 rows of a block, 0.9 MB. Of larger windows,
-// what is kept would come back from memory more slowly than it is computed.
-constexpr std::ptrdiff_t max_kept_radius = 8;
-
-// Half of the window's neighbours, the others being mirrored at its centre: calls visit(dy, dx) for those of the
-// centre's row to its right, then for those of the rows below, row by row.
-template <class Visit>
-void for_each_neighbour(std::ptrdiff_t radius, const Visit& visit) {
-  for (std::ptrdiff_t dx = 1; dx <= radius; ++dx) visit(0, dx);
-  for (std::ptrdiff_t dy = 1; dy <= radius; ++dy) {
-    for (std::ptrdiff_t dx = -radius; dx <= radius; ++dx) {
-      if (dx * dx + dy * dy <= radius * radius) visit(dy, dx);
-    }
-  }
-}
-
-// A neighbour below and the weights kept for it: of the row itself and of the dy rows above, in a ring.
-struct Kept {
-  std::ptrdiff_t dy;
-  std::ptrdiff_t dx;
-  float exponent;
-  float* ring;
-  std::ptrdiff_t row;  // the row's place in the ring
-};
-
-// What a block works with. Lines and rings begin with `radius` pixels to the left of the block.
-struct BilateralScratch {
-  float* lines;          // the rows that the window reaches, split into planes, in a ring
-  std::ptrdiff_t plane;  // floats from a plane to the next
-  BilateralTap* taps;
-  BilateralPair* pairs;
-  Kept* kept;
-  float* weights;
-  std::ptrdiff_t weights_row;  // floats from a row of weights to the next
-};
-
-struct Block {
-  std::ptrdiff_t x, y, width, height;
-};
-
+// A call of the filter. A strip keeps the rows that its window reaches in a ring, split into planes that go on for the
+// radius to both sides.
 template <class T>
 struct BilateralCall {
   const BilateralFilterTile<T>& tile;
@@ -75,145 +34,69 @@ struct BilateralCall {
   Border border;
   T border_value;
   std::ptrdiff_t radius;
-  std::ptrdiff_t half;       // of the window's neighbours
-  std::ptrdiff_t kept_rows;  // of weights; 0: none is kept
-  double space;              // the binary logarithm of a neighbour's weight is this times its squared distance
+  std::ptrdiff_t neighbours;
+  double space;  // the binary logarithm of a neighbour's weight is this times its squared distance
   float scale;
 
   void filter_rows(std::ptrdiff_t first, std::ptrdiff_t count) const;
-
- private:
-  void filter_block(const Block& block, const BilateralScratch& scratch) const;
-  void load(std::ptrdiff_t x, std::ptrdiff_t y, std::ptrdiff_t n, float* line, std::ptrdiff_t plane) const;
-  float exponent(std::ptrdiff_t dy, std::ptrdiff_t dx) const {
-    return static_cast<float>(space * static_cast<double>(dx * dx + dy * dy));
-  }
 };
+
+// Calls visit(dy, dx) for all of the window's neighbours but its centre, row by row.
+template <class Visit>
+void for_each_neighbour(std::ptrdiff_t radius, const Visit& visit) {
+  for (std::ptrdiff_t dy = -radius; dy <= radius; ++dy) {
+    for (std::ptrdiff_t dx = -radius; dx <= radius; ++dx) {
+      const std::ptrdiff_t square = dx * dx + dy * dy;
+      if (square > 0 && square <= radius * radius) visit(dy, dx);
+    }
+  }
+}
 
 template <class T>
 void BilateralCall<T>::filter_rows(std::ptrdiff_t first, std::ptrdiff_t count) const {
-  const std::ptrdiff_t blocks = (src.width + block_columns - 1) / block_columns;
-  const std::ptrdiff_t widest = (src.width + blocks - 1) / blocks;
-  const auto bytes = [](std::ptrdiff_t n, std::size_t each) {
-    return detail::aligned_up(static_cast<std::size_t>(n) * each);
-  };
-  // An odd number of cache lines, so that rows don't compete for one set of the cache.
-  const std::size_t row_bytes =
-      (bytes(radius, sizeof(float)) + bytes(widest + radius, sizeof(float))) | detail::alignment;
-  const auto row = static_cast<std::ptrdiff_t>(row_bytes / sizeof(float));
-  const std::ptrdiff_t line_rows = (2 * radius + 1) * src.channels;
-
-  const std::size_t taps_bytes = bytes(2 * half, sizeof(BilateralTap));
-  const std::size_t pairs_bytes = bytes(kept_rows > 0 ? half : 0, sizeof(BilateralPair));
-  const std::size_t kept_bytes = bytes(kept_rows > 0 ? half : 0, sizeof(Kept));
-  std::byte* const taps = runtime::thread_workspace(taps_bytes + pairs_bytes + kept_bytes +
-                                                    static_cast<std::size_t>(line_rows + kept_rows) * row_bytes);
-  std::byte* const pairs = taps + taps_bytes;
-  std::byte* const kept = pairs + pairs_bytes;
-  const auto lines = reinterpret_cast<float*>(kept + kept_bytes + bytes(radius, sizeof(float)));
-  const BilateralScratch scratch = {.lines = lines,
-                                    .plane = row,
-                                    .taps = reinterpret_cast<BilateralTap*>(taps),
-                                    .pairs = reinterpret_cast<BilateralPair*>(pairs),
-                                    .kept = reinterpret_cast<Kept*>(kept),
-                                    .weights = lines + line_rows * row,
-                                    .weights_row = row};
-  for (std::ptrdiff_t i = 0; i < blocks; ++i) {
-    const std::ptrdiff_t x = src.width * i / blocks;
-    filter_block({x, first, src.width * (i + 1) / blocks - x, count}, scratch);
-  }
-}
-
-// Pixels x - radius .. x + n + radius - 1 of row y, which may be outside.
-template <class T>
-void BilateralCall<T>::load(std::ptrdiff_t x, std::ptrdiff_t y, std::ptrdiff_t n, float* line,
-                            std::ptrdiff_t plane) const {
-  const auto converted = [this](T sample) {
-    return sizeof(T) == 1 ? static_cast<float>(sample) * scale : static_cast<float>(sample);
-  };
-  const std::ptrdiff_t from_y = border_index(y, src.height, border);
-  const T* const row = from_y == outside ? nullptr : src.row(from_y);
-  const auto load_outside = [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
-    for (std::ptrdiff_t i = begin; i < end; ++i) {
-      const std::ptrdiff_t from_x = row ? border_index(i, src.width, border) : outside;
-      for (std::ptrdiff_t k = 0; k < src.channels; ++k) {
-        line[k * plane + i - x] = converted(from_x == outside ? border_value : row[from_x * src.channels + k]);
-      }
-    }
-  };
-  if (!row) return load_outside(x - radius, x + n + radius);
-  const std::ptrdiff_t begin = std::max<std::ptrdiff_t>(x - radius, 0);
-  const std::ptrdiff_t end = std::min(x + n + radius, src.width);
-  load_outside(x - radius, begin);
-  tile.load(row + begin * src.channels, line + begin - x, plane, scale, end - begin, src.channels);
-  load_outside(end, x + n + radius);
-}
-
-template <class T>
-void BilateralCall<T>::filter_block(const Block& block, const BilateralScratch& scratch) const {
   const std::ptrdiff_t window_rows = 2 * radius + 1;
-  const auto line = [&](std::ptrdiff_t y) {
-    return scratch.lines + (y - block.y + radius + window_rows) % window_rows * src.channels * scratch.plane;
-  };
-  const auto load_row = [&](std::ptrdiff_t y) { load(block.x, y, block.width, line(y), scratch.plane); };
-  BilateralRow row = {.centre = nullptr,
-                      .plane = scratch.plane,
-                      .scale = scale,
-                      .taps = scratch.taps,
-                      .tap_count = 0,
-                      .pairs = scratch.pairs,
-                      .pair_count = 0};
+  const std::size_t before_bytes = detail::aligned_up(static_cast<std::size_t>(radius) * sizeof(float));
+  // With a vector beyond the end; and an odd number of cache lines, so that the rows of a window don't compete for one
+  // set of the cache.
+  const std::size_t plane_bytes =
+      (before_bytes + detail::aligned_up(static_cast<std::size_t>(src.width + radius) * sizeof(float)) +
+       detail::alignment) |
+      detail::alignment;
+  const auto plane = static_cast<std::ptrdiff_t>(plane_bytes / sizeof(float));
+  const std::ptrdiff_t row = src.channels * plane;
 
-  if (kept_rows > 0) {
-    float* ring = scratch.weights;
-    for_each_neighbour(radius, [&](std::ptrdiff_t dy, std::ptrdiff_t dx) {
-      if (dy == 0) return;
-      scratch.kept[row.pair_count++] = {dy, dx, exponent(dy, dx), ring, 0};
-      ring += (dy + 1) * scratch.weights_row;
-    });
+  const std::size_t taps_bytes = detail::aligned_up(static_cast<std::size_t>(neighbours) * sizeof(BilateralTap));
+  const std::size_t outside_bytes = detail::aligned_up(
+      border == Border::constant ? static_cast<std::size_t>(src.width * src.channels) * sizeof(T) : 0);
+  const std::size_t ring_bytes = static_cast<std::size_t>(window_rows * row) * sizeof(float);
+  std::byte* const memory = runtime::thread_workspace(taps_bytes + outside_bytes + ring_bytes);
+  const auto taps = reinterpret_cast<BilateralTap*>(memory);
+  const auto outside_row = reinterpret_cast<T*>(memory + taps_bytes);
+  const auto ring = reinterpret_cast<float*>(memory + taps_bytes + outside_bytes + before_bytes);
+
+  float outside_sample[1] = {};
+  if (border == Border::constant) {
+    std::fill_n(outside_row, src.width * src.channels, border_value);
+    tile.load(outside_row, outside_sample, 0, scale, 1, 1);
   }
-  // The neighbours of row y, whose own weights then take the next place in the ring.
-  const auto enter = [&](std::ptrdiff_t y) {
-    row.centre = line(y);
-    row.tap_count = 0;
-    for_each_neighbour(radius, [&](std::ptrdiff_t dy, std::ptrdiff_t dx) {
-      if (dy > 0 && kept_rows > 0) return;
-      scratch.taps[row.tap_count++] = {line(y + dy) + dx, exponent(dy, dx)};
-      scratch.taps[row.tap_count++] = {line(y - dy) - dx, exponent(dy, dx)};
-    });
-    for (std::ptrdiff_t i = 0; i < row.pair_count; ++i) {
-      Kept& kept = scratch.kept[i];
-      float* const weights = kept.ring + kept.row * scratch.weights_row;
-      kept.row = kept.row == kept.dy ? 0 : kept.row + 1;
-      scratch.pairs[i] = {{line(y + kept.dy) + kept.dx, kept.exponent},
-                          weights,
-                          line(y - kept.dy) - kept.dx,
-                          kept.ring + kept.row * scratch.weights_row - kept.dx};
+  const auto line = [&](std::ptrdiff_t y) { return ring + (y - first + radius) % window_rows * row; };
+  const auto load = [&](std::ptrdiff_t y) {
+    const std::ptrdiff_t from = border_index(y, src.height, border);
+    tile.load(from == outside ? outside_row : src.row(from), line(y), plane, scale, src.width, src.channels);
+    for (std::ptrdiff_t k = 0; k < src.channels; ++k) {
+      detail::extend(line(y) + k * plane, -radius, radius, src.width, 1, border, outside_sample[0]);
+      detail::extend(line(y) + k * plane, src.width, radius, src.width, 1, border, outside_sample[0]);
     }
   };
 
-  for (std::ptrdiff_t y = block.y - radius; y < block.y + radius; ++y) load_row(y);
-  if (kept_rows > 0) {
-    // What the block's first rows take from rows above it.
-    for (std::ptrdiff_t y = block.y - radius; y < block.y; ++y) {
-      enter(y);
-      for (std::ptrdiff_t i = 0; i < row.pair_count; ++i) {
-        const Kept& kept = scratch.kept[i];
-        if (y + kept.dy >= block.y) tile.keep(row, scratch.pairs[i], -kept.dx, block.width, src.channels);
-      }
-    }
-  }
-  for (std::ptrdiff_t y = block.y; y < block.y + block.height; ++y) {
-    load_row(y + radius);
-    enter(y);
-    // The pixels beside the block whose neighbours stand in it.
-    for (std::ptrdiff_t i = 0; i < row.pair_count; ++i) {
-      const std::ptrdiff_t dx = scratch.kept[i].dx;
-      if (dx != 0) {
-        tile.keep(row, scratch.pairs[i], dx > 0 ? -dx : block.width, std::abs(dx), src.channels);
-      }
-    }
-    tile.filter(row, dst.row(y) + block.x * src.channels, block.width, src.channels);
+  for (std::ptrdiff_t y = first - radius; y < first + radius; ++y) load(y);
+  for (std::ptrdiff_t y = first; y < first + count; ++y) {
+    load(y + radius);
+    BilateralTap* tap = taps;
+    for_each_neighbour(radius, [&](std::ptrdiff_t dy, std::ptrdiff_t dx) {
+      *tap++ = {line(y + dy) + dx, static_cast<float>(space * static_cast<double>(dx * dx + dy * dy))};
+    });
+    tile.filter({taps, neighbours, line(y), plane, scale}, dst.row(y), src.width, src.channels);
   }
 }
 
@@ -240,12 +123,8 @@ void bilateral_filter_of(ImageView<const T> src, ImageView<T> dst, const Bilater
   const double most = bytes ? 1e6 : std::numeric_limits<float>::max();
   const auto limited = static_cast<float>(std::clamp(scale, least, most));
   const std::ptrdiff_t radius = options.diameter / 2;
-  std::ptrdiff_t half = 0;
-  std::ptrdiff_t kept_rows = 0;
-  for_each_neighbour(radius, [&](std::ptrdiff_t dy, std::ptrdiff_t) {
-    ++half;
-    if (dy > 0 && radius <= max_kept_radius) kept_rows += dy + 1;
-  });
+  std::ptrdiff_t neighbours = 0;
+  for_each_neighbour(radius, [&](std::ptrdiff_t, std::ptrdiff_t) { ++neighbours; });
   const BilateralCall<T> call = {
       .tile = bilateral_filter_tile<T>(),
       .src = src,
@@ -253,8 +132,7 @@ void bilateral_filter_of(ImageView<const T> src, ImageView<T> dst, const Bilater
       .border = options.border,
       .border_value = saturated<T>(options.border_value),
       .radius = radius,
-      .half = half,
-      .kept_rows = kept_rows,
+      .neighbours = neighbours,
       // Finite, also for the smallest sigma.
       .space = std::max(-log2e_half / (options.sigma_space * options.sigma_space), -1e30),
       .scale = limited,
@@ -262,7 +140,7 @@ void bilateral_filter_of(ImageView<const T> src, ImageView<T> dst, const Bilater
   const double pixels = static_cast<double>(src.width) * static_cast<double>(src.height);
   const double samples = pixels * static_cast<double>(src.channels);
   runtime::Participants participants;
-  run_strips(runtime::choose(options.backend, {pixels * static_cast<double>(2 * half + 1) * operations(src.channels),
+  run_strips(runtime::choose(options.backend, {pixels * static_cast<double>(neighbours + 1) * operations(src.channels),
                                                samples * 2 * sizeof(T)}),
              participants,
              {.rows = samples == 0 ? 0 : src.height,

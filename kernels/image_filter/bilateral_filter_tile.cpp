@@ -69,25 +69,23 @@ class Sums {
         centre2_(at<2>(d, row.centre + x, row.plane)),
         centre3_(at<3>(d, row.centre + x, row.plane)) {}
 
-  // The weight of neighbours.
-  HWY_INLINE V weight_of(D d, const float* tap, std::ptrdiff_t plane, float exponent) const {
-    auto distance = hn::Sub(at<0>(d, tap, plane), centre0_);
-    if constexpr (channels > 1) {
-      const auto distance1 = hn::Abs(hn::Sub(at<1>(d, tap, plane), centre1_));
-      const auto distance2 = hn::Abs(hn::Sub(at<2>(d, tap, plane), centre2_));
-      distance = hn::Add(hn::Add(hn::Abs(distance), distance1), distance2);
+  HWY_INLINE void add(D d, const float* tap, std::ptrdiff_t plane, float exponent) {
+    const auto difference0 = hn::Sub(at<0>(d, tap, plane), centre0_);
+    if constexpr (channels == 1) {
+      const auto w = weight<T>(d, difference0, scale_, exponent);
+      weights_ = hn::Add(weights_, w);
+      sum0_ = hn::MulAdd(w, difference0, sum0_);
+    } else {
+      const auto difference1 = hn::Sub(at<1>(d, tap, plane), centre1_);
+      const auto difference2 = hn::Sub(at<2>(d, tap, plane), centre2_);
+      const auto distance = hn::Add(hn::Add(hn::Abs(difference0), hn::Abs(difference1)), hn::Abs(difference2));
+      const auto w = weight<T>(d, distance, scale_, exponent);
+      weights_ = hn::Add(weights_, w);
+      sum0_ = hn::MulAdd(w, difference0, sum0_);
+      sum1_ = hn::MulAdd(w, difference1, sum1_);
+      sum2_ = hn::MulAdd(w, difference2, sum2_);
+      if constexpr (channels == 4) sum3_ = hn::MulAdd(w, hn::Sub(at<3>(d, tap, plane), centre3_), sum3_);
     }
-    return weight<T>(d, distance, scale_, exponent);
-  }
-
-  HWY_INLINE void add(D d, const float* tap, std::ptrdiff_t plane, V w) {
-    weights_ = hn::Add(weights_, w);
-    sum0_ = hn::MulAdd(w, hn::Sub(at<0>(d, tap, plane), centre0_), sum0_);
-    if constexpr (channels > 1) {
-      sum1_ = hn::MulAdd(w, hn::Sub(at<1>(d, tap, plane), centre1_), sum1_);
-      sum2_ = hn::MulAdd(w, hn::Sub(at<2>(d, tap, plane), centre2_), sum2_);
-    }
-    if constexpr (channels == 4) sum3_ = hn::MulAdd(w, hn::Sub(at<3>(d, tap, plane), centre3_), sum3_);
   }
 
   HWY_INLINE void store(D d, T* out) const {
@@ -140,62 +138,34 @@ class Sums {
   V centre0_, centre1_, centre2_, centre3_;
 };
 
+// Whole vectors of pixels, of which the last one ends with the row; a row shorter than a vector goes through a buffer.
 template <class T, int channels>
-struct FilterPixels {
-  const BilateralRow& row;
-  T* out;
-
-  template <class D>
-  HWY_INLINE void operator()(D d, std::ptrdiff_t x) const {
-    Sums<T, D, channels> sums(d, row, x);
-    for (const BilateralTap* tap = row.taps; tap != row.taps + row.tap_count; ++tap) {
-      sums.add(d, tap->at + x, row.plane, sums.weight_of(d, tap->at + x, row.plane, tap->exponent));
+HWY_INLINE void filter_pixels(const BilateralRow& row, T* out, std::ptrdiff_t n) {
+  const hn::ScalableTag<float> d;
+  const auto lanes = static_cast<std::ptrdiff_t>(hn::Lanes(d));
+  T narrow[channels * hn::MaxLanes(d)];
+  for (std::ptrdiff_t first = 0; first < n; first += lanes) {
+    const std::ptrdiff_t x = n < lanes ? 0 : first + lanes < n ? first : n - lanes;
+    Sums<T, decltype(d), channels> sums(d, row, x);
+    for (const BilateralTap* tap = row.taps; tap != row.taps + row.count; ++tap) {
+      sums.add(d, tap->at + x, row.plane, tap->exponent);
     }
-    for (const BilateralPair* pair = row.pairs; pair != row.pairs + row.pair_count; ++pair) {
-      const float* const below = pair->below.at + x;
-      const auto w = sums.weight_of(d, below, row.plane, pair->below.exponent);
-      hn::StoreU(w, d, pair->weights + x);
-      sums.add(d, below, row.plane, w);
-      sums.add(d, pair->above + x, row.plane, hn::LoadU(d, pair->weights_above + x));
-    }
-    sums.store(d, out + x * channels);
+    sums.store(d, n < lanes ? narrow : out + x * channels);
   }
-};
+  if (n < lanes) {
+    for (std::ptrdiff_t i = 0; i < n * channels; ++i) out[i] = narrow[i];
+  }
+}
 
 template <class T>
 void filter(const BilateralRow& row, T* out, std::ptrdiff_t n, std::ptrdiff_t channels) {
   switch (channels) {
     case 1:
-      return cover<float>(n, FilterPixels<T, 1>{row, out});
+      return filter_pixels<T, 1>(row, out, n);
     case 3:
-      return cover<float>(n, FilterPixels<T, 3>{row, out});
+      return filter_pixels<T, 3>(row, out, n);
     default:
-      return cover<float>(n, FilterPixels<T, 4>{row, out});
-  }
-}
-
-template <class T, int channels>
-struct KeepWeights {
-  const BilateralRow& row;
-  const BilateralPair& pair;
-  std::ptrdiff_t first;
-
-  template <class D>
-  HWY_INLINE void operator()(D d, std::ptrdiff_t i) const {
-    const std::ptrdiff_t x = first + i;
-    const Sums<T, D, channels> sums(d, row, x);
-    hn::StoreU(sums.weight_of(d, pair.below.at + x, row.plane, pair.below.exponent), d, pair.weights + x);
-  }
-};
-
-template <class T>
-void keep(const BilateralRow& row, const BilateralPair& pair, std::ptrdiff_t first, std::ptrdiff_t n,
-          std::ptrdiff_t channels) {
-  // Opacity has no part in the distance.
-  if (channels == 1) {
-    cover<float>(n, KeepWeights<T, 1>{row, pair, first});
-  } else {
-    cover<float>(n, KeepWeights<T, 3>{row, pair, first});
+      return filter_pixels<T, 4>(row, out, n);
   }
 }
 
@@ -264,8 +234,7 @@ void load(const T* in, float* line, std::ptrdiff_t plane, float scale, std::ptrd
 template <>
 struct BilateralFilterTiles<HWY_TARGET> {
   template <class T>
-  static constexpr BilateralFilterTile<T> tile = {HWY_NAMESPACE::load<T>, HWY_NAMESPACE::keep<T>,
-                                                  HWY_NAMESPACE::filter<T>};
+  static constexpr BilateralFilterTile<T> tile = {HWY_NAMESPACE::load<T>, HWY_NAMESPACE::filter<T>};
 };
 
 }  // namespace speedwell::image_filter

@@ -173,12 +173,13 @@ struct BilateralFilterOptions {
 // gives an unspecified sample. uint8_t: the same in float, rounded to nearest, which errs by less than 0.53; without
 // fused multiply-add a sample may be rounded to the other of two integers.
 //
-// The order of operations: d = src(q) - src(p) for each channel; t = fma(-e, e, s), where e is d, or the sum of |d|,
-// times sqrt(log2(e) / 2) / sigma_color, and s the binary logarithm of the weight in space; t is at least -125. With n,
-// the integer nearest to t, and f = t - n, w = 2^n p(f), where p is a polynomial of degree 4 (uint8_t: 3) for 2^f, in
-// Horner's order, each step fused. From sum = 0 and weights = 1, which p itself contributes, row by row from the top
-// left: weights = weights + w, sum = fma(w, d, sum). dst(p) = src(p) + sum / weights. For uint8_t, samples are
-// multiplied by the scale of the distance when they are read, in place of e, and results are divided by it.
+// The order of operations: d = src(q) - src(p) for each channel; t = fma(-e, e, s), where e is d, or the sum of |d|
+// from the first channel on, times sqrt(log2(exp(1)) / 2) / sigma_color, and s the binary logarithm of the weight in
+// space; t is at least -125. With n, the integer nearest to t, and f = t - n, w = 2^n g(f), where g is a polynomial of
+// degree 4 (uint8_t: 3) for 2^f, in Horner's order, each step fused. The centre gives sum = 0 and weights = 1; then,
+// row by row and from left to right, each other pixel of the circle weights = weights + w and sum = fma(w, d, sum).
+// dst(p) = src(p) + sum / weights. For uint8_t, samples are multiplied by the scale of the distance when they are read,
+// in place of the distance, and results are divided by it.
 void bilateral_filter(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst,
                       const BilateralFilterOptions& = {});
 void bilateral_filter(ImageView<const float> src, ImageView<float> dst, const BilateralFilterOptions& = {});
