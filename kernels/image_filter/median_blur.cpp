@@ -56,32 +56,28 @@ struct WindowMedian {
   }
 };
 
-template <int rows>
 struct SearchMedian {
   using In = std::uint8_t;
   using Line = std::uint8_t;
   using Out = std::uint8_t;
-  static constexpr int together = rows;
+  static constexpr int together = MedianSearchTile::rows;
 
   const MedianSearchTile& tile;
-  MedianSearch search;
+  int size;
 
-  int radius_x() const { return search.size / 2; }
-  int radius_y() const { return search.size / 2; }
+  int radius_x() const { return size / 2; }
+  int radius_y() const { return size / 2; }
   // About 20 for each of the 8 to 255 thresholds, of which photographs take some 40.
   double operations() const { return 20 * 40; }
-  std::size_t scratch_bytes(std::ptrdiff_t channels) const { return search.scratch_bytes(channels); }
+  std::size_t scratch_bytes(std::ptrdiff_t channels) const {
+    return static_cast<std::size_t>(MedianSearchLayout(size, channels).bytes);
+  }
   void load(const In* in, Line* line, std::ptrdiff_t n) const { std::copy_n(in, n, line); }
   void window(const Line* const* lines, Out* const* out, std::ptrdiff_t count, std::ptrdiff_t n,
               std::ptrdiff_t channels, std::byte* scratch) const {
-    tile.window(lines, out, count, n, channels, search, reinterpret_cast<std::uint8_t*>(scratch));
+    tile.window(lines, out, count, n, channels, size, reinterpret_cast<std::uint8_t*>(scratch));
   }
 };
-
-template <int rows>
-void run_search(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const MedianBlurOptions& options) {
-  run_window_filter(SearchMedian<rows>{median_search_tile(), MedianSearch(options.size, rows)}, src, dst, options);
-}
 
 template <class T>
 void median_blur_of(ImageView<const T> src, ImageView<T> dst, const MedianBlurOptions& options) {
@@ -97,8 +93,7 @@ void median_blur_of(ImageView<const T> src, ImageView<T> dst, const MedianBlurOp
   if (size == 3) return run_line_filter(LineMedian<T>{tile}, src, dst, options);
   if (size == 5) return run_window_filter(WindowMedian<T, 5>{tile}, src, dst, options);
   if (size == 7) return run_window_filter(WindowMedian<T, 7>{tile}, src, dst, options);
-  // Tiles of fewer rows have fewer different medians to search for, of more rows fewer rows around them to count.
-  if constexpr (any_size) return size <= 31 ? run_search<32>(src, dst, options) : run_search<96>(src, dst, options);
+  if constexpr (any_size) run_window_filter(SearchMedian{median_search_tile(), size}, src, dst, options);
 }
 
 }  // namespace
