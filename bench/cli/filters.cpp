@@ -18,8 +18,8 @@ namespace speedwell::bench {
 
 namespace {
 
-// Alpha is how much there is of a pixel, not how bright it is: what moves colours about moves it along, by itself, and
-// what says something about brightness leaves it as it was.
+// Alpha is how much there is of a pixel, not how bright it is: what moves colours about does the same with alpha, by
+// itself, and what changes brightness leaves it as it was.
 enum class Alpha { filtered, kept };
 
 [[noreturn]] void refuse(const FilterEntry& entry, std::string_view given, std::string_view expected) {
