@@ -51,7 +51,7 @@ struct Convolve {
   using In = T;
   using Line = float;
   using Out = T;
-  static constexpr int together = rows_together;
+  static constexpr int together = convolve_rows;
 
   const ConvolveTile<T>& tile = convolve_tile<T>();
   ConvolveKernel kernel;

@@ -11,7 +11,7 @@ inline constexpr int most_side = 63;
 inline constexpr int most_reach = most_side / 2;
 
 // Rows of the result that are computed at once.
-inline constexpr int rows_together = 6;
+inline constexpr int convolve_rows = 6;
 
 struct ConvolveKernel {
   int width;

@@ -30,11 +30,11 @@ void load(const T* in, float* line, std::ptrdiff_t n) {
 template <class T>
 void window(const float* const* lines, T* const* out, std::ptrdiff_t count, std::ptrdiff_t n, std::ptrdiff_t channels,
             const SeparableKernel& kernel) {
-  alignas(64) float columns[rows_together][piece + 2 * most_reach * most_channels + vector];
-  const float* above[rows_together + 2 * most_reach];
-  float* to[rows_together];
-  const float* from[rows_together];
-  T* result[rows_together];
+  alignas(64) float columns[convolve_rows][piece + 2 * most_reach * most_channels + vector];
+  const float* above[convolve_rows + 2 * most_reach];
+  float* to[convolve_rows];
+  const float* from[convolve_rows];
+  T* result[convolve_rows];
   const std::ptrdiff_t reach = kernel.width / 2 * channels;
   const Weights along_columns = {kernel.column, 1, kernel.height, 0, 0.0F};
   const Weights along_rows = {kernel.row, kernel.width, 1, channels, kernel.bias};

@@ -13,7 +13,7 @@ template <class T>
 struct ConvolveTile {
   // n samples of a row of the image as a line has them.
   void (*load)(const T* in, float* line, std::ptrdiff_t n);
-  // n samples of `count` <= rows_together rows of the result, row r from lines[r] .. lines[r + height - 1].
+  // n samples of `count` <= convolve_rows rows of the result, row r from lines[r] .. lines[r + height - 1].
   void (*window)(const float* const* lines, T* const* out, std::ptrdiff_t count, std::ptrdiff_t n,
                  std::ptrdiff_t channels, const ConvolveKernel& kernel);
 };

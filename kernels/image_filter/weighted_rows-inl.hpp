@@ -3,7 +3,7 @@
 // made of. Compiled once a target.
 //
 // A line that is loaded serves every row of the result that it belongs to, and a weight every vector. The sums of
-// `rows_together` rows by `vectors` vectors, the line's vectors and one weight stay in registers.
+// `convolve_rows` rows by `vectors` vectors, the line's vectors and one weight stay in registers.
 #if defined(SPEEDWELL_WEIGHTED_ROWS_TOGGLE) == defined(HWY_TARGET_TOGGLE)
 #ifdef SPEEDWELL_WEIGHTED_ROWS_TOGGLE
 #undef SPEEDWELL_WEIGHTED_ROWS_TOGGLE
@@ -224,8 +224,8 @@ HWY_INLINE void weighted_rows(const float* const* lines, Out* const* out, std::p
       }
     }
   };
-  if (of.height >= rows_together - 1 || of.height == 1) in_groups_of.template operator()<rows_together>();
-  in_groups_of.template operator()<rows_together / 2>();
+  if (of.height >= convolve_rows - 1 || of.height == 1) in_groups_of.template operator()<convolve_rows>();
+  in_groups_of.template operator()<convolve_rows / 2>();
   in_groups_of.template operator()<1>();
 }
 
