@@ -275,9 +275,11 @@ Image decode_jpeg(ByteSource& bytes) {
                 most_inflation, bytes);
   jpeg_progress_mgr progress = {};
   if (!start(jpeg, progress, errors)) refuse();
+  // The end of reading frees the markers.
+  const unsigned held = orientation(jpeg);
   Raster<std::uint8_t> raster(jpeg.output_width, jpeg.output_height, jpeg.output_components);
   if (!read_rows(jpeg, raster.samples().data(), errors)) refuse();
-  return Layers<std::uint8_t>{upright(std::move(raster), orientation(jpeg))};
+  return Layers<std::uint8_t>{upright(std::move(raster), held)};
 }
 
 std::string encode_jpeg(const Image& image, int quality) {

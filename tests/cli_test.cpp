@@ -246,6 +246,21 @@ TEST_F(Cli, WrongUseSaysWhatWasGivenAndExpected) {
        2,
        "--sobel z: expected the direction, x or y"},
       {{"filter", "text.png", "out.png", "--median", "4"}, 2, "--median 4: expected"},
+      {{"filter", "text.png", "out.png", "--box", "3x4"}, 2, "--box 3x4: expected the window's sides, odd"},
+      {{"filter", "text.png", "out.png", "--bilateral", "9,25,5,1"},
+       2,
+       "--bilateral 9,25,5,1: expected an odd diameter"},
+      {{"filter", "text.png", "out.png", "--bilateral", "9,nan"}, 2, "--bilateral 9,nan: expected"},
+      {{"filter", "text.png", "out.png", "--convolve", "1,2,3/4,5"},
+       2,
+       "--convolve 1,2,3/4,5: expected rows of finite"},
+      {{"filter", "text.png", "out.png", "--convolve", "1,2"}, 2, "--convolve 1,2: expected rows of finite"},
+      {{"filter", "text.png", "out.png", "--erode", "0"}, 2, "--erode 0: expected the rectangle's sides"},
+      {{"filter", "text.png", "out.png", "--resize", "640"}, 2, "--resize 640: expected a size"},
+      {{"filter", "text.png", "out.png", "--resize", "640x480,cubic"},
+       2,
+       "expected a size, and nearest, linear or area"},
+      {{"filter", "text.png", "out.png", "--resize", "100000x100000"}, 2, "expected at most 1073741824 pixels"},
       {{"filter", "text.png", "out.png", "--median", "3", "--border", "rap"},
        2,
        "unknown border 'rap', did you mean 'wrap'?"},
@@ -883,6 +898,75 @@ TEST_F(Cli, FilterIsTheLibrarysFilter) {
   }
 }
 
+TEST_F(Cli, EveryFilterIsTheLibrarys) {
+  using Source = ImageView<const std::uint8_t>;
+  using Result8 = ImageView<std::uint8_t>;
+  const float sharpen[] = {0, -1, 0, -1, 5, -1, 0, -1, 0};
+  const float slope[] = {-0.5F, 0, 0.5F};
+  struct Same {
+    std::vector<std::string> words;
+    std::function<void(Source, Result8)> filter;
+    bool alpha_too;
+  };
+  const Same all[] = {
+      {{"--box", "5x3"}, [](Source src, Result8 dst) { box_blur(src, dst, {.width = 5, .height = 3}); }, true},
+      {{"--median", "11"}, [](Source src, Result8 dst) { median_blur(src, dst, {.size = 11}); }, true},
+      {{"--bilateral", "5,40"},
+       [](Source src, Result8 dst) { bilateral_filter(src, dst, {.diameter = 5, .sigma_color = 40}); },
+       true},
+      {{"--bilateral", "7,30,2.5", "--border", "replicate"},
+       [](Source src, Result8 dst) {
+         bilateral_filter(src, dst,
+                          {.diameter = 7, .sigma_color = 30, .sigma_space = 2.5, .border = Border::replicate});
+       },
+       true},
+      {{"--convolve", "0,-1,0/-1,5,-1/0,-1,0"},
+       [&](Source src, Result8 dst) { convolve(src, MatrixView<const float>(sharpen, 3, 3), dst); },
+       false},
+      {{"--convolve", "-0.5,0,0.5"},
+       [&](Source src, Result8 dst) { convolve(src, MatrixView<const float>(slope, 1, 3), dst); },
+       false},
+      {{"--erode", "4x3"}, [](Source src, Result8 dst) { erode(src, dst, {.width = 4, .height = 3}); }, true},
+      {{"--dilate", "7", "--border", "constant", "--border-value", "200"},
+       [](Source src, Result8 dst) {
+         dilate(src, dst, {.width = 7, .height = 7, .border = Border::constant, .border_value = 200});
+       },
+       true},
+  };
+  Narrow in = random_layers<std::uint8_t>(45, 31, 3, true);
+  std::vector<std::vector<std::uint8_t>> colours, alphas;
+  for (const Same& same : all) {
+    colours.push_back(filtered(in.colour, same.filter));
+    alphas.push_back(same.alpha_too ? filtered(*in.alpha, same.filter) : values(*in.alpha));
+  }
+  Raster<std::uint8_t> gray(45, 31, 1), equal(45, 31, 1), smaller(20, 10, 3), smaller_alpha(20, 10, 1);
+  rgb_to_gray(std::as_const(in.colour).view(), gray.view());
+  equalize(std::as_const(gray).view(), equal.view());
+  resize(std::as_const(in.colour).view(), smaller.view(), {.interpolation = Interpolation::area});
+  resize(std::as_const(*in.alpha).view(), smaller_alpha.view(), {.interpolation = Interpolation::area});
+  const std::vector<std::uint8_t> alpha = values(*in.alpha);
+  write_image(path("in.png"), std::move(in), ImageFormat::png);
+  const auto expect = [&](const std::vector<std::string>& filters, const std::vector<std::uint8_t>& colour,
+                          const std::vector<std::uint8_t>& alpha) {
+    std::vector<std::string> words = {fake_command, "filter", "in.png", "out.png"};
+    words.insert(words.end(), filters.begin(), filters.end());
+    const Result result = run(words);
+    ASSERT_EQ(result.status, 0) << filters[0] << "\n" << result.err;
+    const Image image = read_image(path("out.png")).image;
+    const Narrow& out = std::get<Narrow>(image);
+    EXPECT_EQ(values(out.colour), colour) << filters[0];
+    ASSERT_TRUE(out.alpha.has_value()) << filters[0];
+    EXPECT_EQ(values(*out.alpha), alpha) << filters[0];
+  };
+  for (std::size_t i = 0; i < std::size(all); ++i) expect(all[i].words, colours[i], alphas[i]);
+  expect({"--gray"}, values(gray), alpha);
+  expect({"--gray", "--gray", "--equalize"}, values(equal), alpha);
+  expect({"--resize", "20x10,area"}, values(smaller), values(smaller_alpha));
+  const Result coloured = run({fake_command, "filter", "in.png", "out.png", "--equalize"});
+  EXPECT_EQ(coloured.status, 2);
+  EXPECT_THAT(coloured.err, HasSubstr("--equalize takes a gray image, and this one has 3 colours; --gray before it"));
+}
+
 // Each as often as it stands there, and in that order: a blurred median is no median of a blur.
 TEST_F(Cli, FiltersChainInTheOrderGiven) {
   Narrow in = random_layers<std::uint8_t>(40, 30, 3, false);
@@ -924,7 +1008,22 @@ TEST_F(Cli, SixteenBitsStayOrAreRounded) {
     for (const std::uint16_t value : in.colour.samples()) {
       rounded.push_back(static_cast<std::uint8_t>(std::lround(value / 257.0)));
     }
+    const auto chain = [](auto src, auto dst) {
+      Raster<std::uint16_t> between(src.width, src.height, static_cast<int>(src.channels)),
+          more(between.width(), between.height(), between.channels());
+      gaussian_blur(src, between.view(), {.sigma = 1.2});
+      box_blur(std::as_const(between).view(), more.view(), {.width = 5, .height = 5});
+      median_blur(std::as_const(more).view(), dst, {.size = 7});
+    };
+    const std::vector<std::uint16_t> chained = filtered(in.colour, chain);
     write_image(path("in.png"), std::move(in), ImageFormat::png);
+    ASSERT_EQ(
+        run({fake_command, "filter", "in.png", "wide.png", "--gaussian", "1.2", "--box", "5", "--median", "7"}).status,
+        0);
+    EXPECT_EQ(values(std::get<Wide>(read_image(path("wide.png")).image).colour), chained);
+    const Result median = run({fake_command, "filter", "in.png", "out.png", "--median", "9"});
+    EXPECT_EQ(median.status, 2);
+    EXPECT_THAT(median.err, HasSubstr("--median 9: in 16 bits a median has 3, 5 or 7"));
     ASSERT_EQ(run({fake_command, "filter", "in.png", "narrow.png", "--depth", "8"}).status, 0);
     const Image narrow = read_image(path("narrow.png")).image;
     EXPECT_EQ(values(std::get<Narrow>(narrow).colour), rounded);
@@ -1065,7 +1164,8 @@ TEST_F(Cli, BenchMeasuresTheFiltersOnAnImage) {
   write_image(path("in.png"), random_layers<std::uint8_t>(61, 43, 3, true), ImageFormat::png);
   const Result list = run({fake_command, "bench", "--image", "in.png", "--list", "--no-peers", "--threads", "1"});
   ASSERT_EQ(list.status, 0) << list.err;
-  for (const char* const cell : {"gaussian_blur/u8c3/61x43/sequential/1\n", "median_blur/f32c1/61x43/threads/1\n"}) {
+  for (const char* const cell : {"gaussian_blur/u8c3/61x43/sequential/1\n", "median_blur/f32c1/61x43/threads/1\n",
+                                 "histogram/u8c3/61x43/threads/1\n", "resize/u8c3_half/61x43/threads/1\n"}) {
     EXPECT_THAT(list.out, HasSubstr(cell));
   }
   for (const char* const other : {"1920x1080", "matmul", "tiny/", "weak/"}) {

@@ -52,7 +52,7 @@ Case counts_of(ImageSize size, std::ptrdiff_t channels) {
 std::vector<Case> histogram_cases() {
   std::vector<Case> cases;
   for (const std::ptrdiff_t channels : {1, 3}) {
-    for (const ImageSize size : filter_sizes) cases.push_back(counts_of(size, channels));
+    for (const ImageSize size : sizes_of_filter_cases()) cases.push_back(counts_of(size, channels));
   }
   cases.push_back(tiny(counts_of(icon_size, 1)));
   return cases;

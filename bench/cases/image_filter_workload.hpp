@@ -178,7 +178,8 @@ class Filtered final : public FilterWorkload<S, D> {
     constexpr std::ptrdiff_t small = 640 * 480;
     if (width * height <= small) return check({{0, width, 0, height}});
 
-    const std::ptrdiff_t edge = std::max(case_.task.width, case_.task.height) / 2 + 1;
+    const std::ptrdiff_t reach = std::max(case_.task.width, case_.task.height) / 2 + 1;
+    const std::ptrdiff_t edge = std::min({reach, width, height});
     std::vector<Rectangle> parts = {
         {0, width, 0, edge}, {0, width, height - edge, height}, {0, edge, 0, height}, {width - edge, width, 0, height}};
     Random random(4);

@@ -80,8 +80,10 @@ constexpr Kind kinds[] = {
 
 template <class T>
 Case resized(const Kind& kind, ImageSize size, std::ptrdiff_t channels) {
-  const ImageSize dst_size = {size.width * kind.numerator / kind.denominator,
-                              size.height * kind.numerator / kind.denominator};
+  const auto scaled = [&](std::ptrdiff_t side) {
+    return std::max<std::ptrdiff_t>(side * kind.numerator / kind.denominator, 1);
+  };
+  const ImageSize dst_size = {scaled(size.width), scaled(size.height)};
   const Interpolation interpolation = kind.interpolation;
   return make_filter_case<T, T>(
       "resize", kind.suffix,
@@ -106,7 +108,7 @@ Case resized(const Kind& kind, ImageSize size, std::ptrdiff_t channels) {
 std::vector<Case> resize_cases() {
   std::vector<Case> cases;
   for (const Kind& kind : kinds) {
-    for (const ImageSize size : filter_sizes) {
+    for (const ImageSize size : sizes_of_filter_cases()) {
       cases.push_back(resized<std::uint8_t>(kind, size, 1));
       cases.push_back(resized<std::uint8_t>(kind, size, 3));
       cases.push_back(resized<float>(kind, size, 1));

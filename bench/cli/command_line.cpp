@@ -225,12 +225,14 @@ void add_filter(CLI::App& app, const std::vector<FilterWord>& filters, FilterOpt
   verb->callback([verb, filters, &options] { options.chain = chain_of(*verb, filters); });
   verb->footer(
       "Images are filtered in the 8 or 16 bits that they have. Colours are filtered as they are stored: blurs know no\n"
-      "gamma. Alpha is kept: filters that move colours about move it along, each by itself, and those that show\n"
-      "something about brightness (--sobel) leave it. Colour profiles and comments aren't taken over.\n"
+      "gamma. Alpha is kept: what moves colours about does the same with alpha, by itself, and what changes "
+      "brightness\n"
+      "(--sobel, --convolve, --gray, --equalize) leaves it. Colour profiles and comments aren't taken over.\n"
       "\n"
       "  speedwell filter photo.jpg soft.jpg --gaussian 2\n"
       "  speedwell filter photo.jpg edges.png --median 3 --gaussian 1.5 --sobel x\n"
       "  speedwell filter scan-16-bit.png edges.png --gaussian 4 --depth 8 --sobel y --time\n"
+      "  speedwell filter photo.jpg small.png --resize 640x480,area --convolve 0,-1,0/-1,5,-1/0,-1,0\n"
       "\n"
       "Status: 0 done, 2 wrong use, 3 could not; what was in OUT is untouched unless it is 0.");
 }
