@@ -47,18 +47,15 @@ TEST(MedianBlur, OfThreeIsTheMiddleOfItsWindow) {
   check_shapes(median_blur_filter<float>(3));
 }
 
-// The same networks serve all types: some of them in every shape, the others in a few.
-TEST(MedianBlur, OfFiveAndSevenIsTheMiddleOfItsWindow) {
-  check_shapes(median_blur_filter<std::uint8_t>(5));
-  check_shapes(median_blur_filter<std::uint16_t>(7));
-}
+// The same networks serve all types and both sizes: one of them in every shape, the others in a few.
+TEST(MedianBlur, OfSevenIsTheMiddleOfItsWindow) { check_shapes(median_blur_filter<std::uint16_t>(7)); }
 
 template <class T>
 void check_networks() {
-  const std::vector<sw::Backend> backends = every_backend();
+  const std::vector<sw::Backend> backends = {sw::Sequential{}, sw::Threads{2}};
   for (const int size : {3, 5, 7}) {
     for (const Border border : all_borders) {
-      check(median_blur_filter<T>(size), {67, 6, 4}, border, Layout::part, backends);
+      check(median_blur_filter<T>(size), {67, 6, 4}, border, Layout::part, every_backend());
       check(median_blur_filter<T>(size), {33, 5, 3}, border, Layout::upside_down, backends);
       check(median_blur_filter<T>(size), {3, 2, 1}, border, Layout::tight, backends);
       check(median_blur_filter<T>(size), {1, 1, 1}, border, Layout::part, backends);
@@ -88,7 +85,7 @@ TEST(MedianBlur, LongRows) {
 
 TEST(MedianBlur, LargeImages) { check_large(median_blur_filter<std::uint8_t>(3)); }
 
-// Every size's sums along a row are of another kind; a few round where counts grow beyond a byte, and the largest.
+// Every kind of size, those round where counts grow beyond a byte, and the largest.
 TEST(MedianBlur, OfManySizesIsTheMiddleOfItsWindow) {
   const std::vector<sw::Backend> backends = {sw::Sequential{}, sw::Threads{2}, sw::OpenMp{3}, sw::Tbb{2}};
   std::size_t turn = 0;
@@ -97,17 +94,17 @@ TEST(MedianBlur, OfManySizesIsTheMiddleOfItsWindow) {
     if (!sw::is_built(backend)) return;
     check(median_blur_filter<std::uint8_t>(size), shape, border, all_layouts[turn % 3], {sw::Sequential{}, backend});
   };
-  for (int size = 9; size <= 63; size += 2) check_one(size, {66, 3, 1}, all_borders[size / 2 % 5]);
-  for (int size = 67; size <= 255; size += 17 - size % 2) check_one(size | 1, {4, 5, 3}, all_borders[size % 5]);
+  for (int size = 9; size <= 63; size += 6) check_one(size, {66, 3, 1}, all_borders[size / 2 % 5]);
+  for (const int size : {79, 113, 161, 243}) check_one(size, {4, 5, 3}, all_borders[size % 5]);
   for (const Border border : all_borders) {
-    for (const int size : {9, 15, 17}) {
-      for (const Shape shape : {Shape{1, 1, 1}, Shape{1, 40, 3}, Shape{63, 2, 4}, Shape{64, 33, 1}, Shape{129, 5, 3}}) {
+    for (const int size : {15, 17}) {
+      for (const Shape shape : {Shape{1, 1, 1}, Shape{1, 40, 3}, Shape{63, 2, 4}, Shape{64, 17, 1}, Shape{129, 3, 3}}) {
         check_one(size, shape, border);
       }
     }
     // Strips and tiles of more than one, the last ones cut.
     check_one(9, {70, 131, 1}, border);
-    check_one(33, {65, 98, 1}, border);
+    check_one(33, {65, 66, 1}, border);
     check_one(255, {5, 3, 1}, border);
   }
 }

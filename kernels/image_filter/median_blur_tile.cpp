@@ -206,17 +206,17 @@ class WindowMedian {
   static void rows(const T* const* lines, T* const* out, std::ptrdiff_t count, std::ptrdiff_t n,
                    std::ptrdiff_t channels) {
     for (std::ptrdiff_t first = 0; first < n; first += turn) {
-      WindowMedian(lines, out, count, first, first + turn < n ? turn : n - first, channels);
+      part_of_rows(lines, out, count, first, first + turn < n ? turn : n - first, channels);
     }
   }
 
  private:
-  const hn::CappedTag<T, vector_bytes / sizeof(T)> d;
-  alignas(vector_bytes) T columns[shared * stride];
-  alignas(vector_bytes) T pairs[2 * shared * stride];
-
-  HWY_INLINE WindowMedian(const T* const* lines, T* const* out, std::ptrdiff_t count, std::ptrdiff_t first,
-                          std::ptrdiff_t n, std::ptrdiff_t channels) {
+  // n samples of the rows from `first` on.
+  static HWY_INLINE void part_of_rows(const T* const* lines, T* const* out, std::ptrdiff_t count, std::ptrdiff_t first,
+                                      std::ptrdiff_t n, std::ptrdiff_t channels) {
+    const hn::CappedTag<T, vector_bytes / sizeof(T)> d;
+    alignas(vector_bytes) T columns[shared * stride];
+    alignas(vector_bytes) T pairs[2 * shared * stride];
     const std::ptrdiff_t reach = 2 * radius * channels;
     const auto lanes = static_cast<std::ptrdiff_t>(hn::Lanes(d));
     const T* from[size + 1];

@@ -145,10 +145,10 @@ struct MedianBlurOptions {
 // for all windows that hold them (A. Adams, Fast median filters using separable sorting networks, 2021). In float, a
 // window that holds a NaN gives an unspecified element of the window, and zeros of either sign are equal.
 //
-// 9 and more: a search over thresholds, of which each costs O(1) down the columns and O(log size) along the rows, a few
-// operations on vectors of bytes: in a tile of 64 columns and some dozen rows, 8 of them if the medians are all the
-// same, about as many as there are different medians in photographs, and 255 at most (threshold decomposition: J. P.
-// Fitch, E. J. Coyle, N. C. Gallagher, 1984; by bisection: P. E. Danielsson, 1981).
+// 9 and more: a search over thresholds, each a count of the window's samples that reach it, by vectors of bytes: O(1) a
+// sample and threshold, and O(size / 64) for the first sums of a tile of 64 columns and rows. In a tile it takes 8 of
+// them if the medians are all the same, in photographs about as many as there are different medians, and 255 at most
+// (threshold decomposition: J. P. Fitch, E. J. Coyle, N. C. Gallagher, 1984; by bisection: P. E. Danielsson, 1981).
 void median_blur(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const MedianBlurOptions& = {});
 void median_blur(ImageView<const std::uint16_t> src, ImageView<std::uint16_t> dst, const MedianBlurOptions& = {});
 void median_blur(ImageView<const float> src, ImageView<float> dst, const MedianBlurOptions& = {});
