@@ -111,7 +111,8 @@ void run_window_filter(const Filter& filter, ImageView<const typename Filter::In
              {.rows = samples == 0 ? 0 : src.height,
               .unit = Filter::together,
               .row_bytes = static_cast<std::size_t>(src.width * src.channels) * sample_bytes,
-              .least = 2 * Filter::together},
+              // The rows that a strip loads beside its own are at most a quarter of them.
+              .least = std::max(2 * Filter::together, 8 * filter.radius_y())},
              [&call](std::ptrdiff_t first, std::ptrdiff_t count) { call.filter_rows(first, count); });
 }
 
