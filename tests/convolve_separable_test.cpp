@@ -56,7 +56,7 @@ TEST(ConvolveSeparable, AddsAlongColumnsThenAlongRows) {
     const Image<float> src = random_image<float>(shape, Layout::part);
     Image<float> dst = poisoned<float>(shape, Layout::part);
     sw::convolve_separable(src, row, column, dst, {.border = Border::constant, .border_value = 3.25});
-    const auto down = [&](int x, int y) {
+    const auto down = [&, height = height](int x, int y) {
       float sum = 0;
       for (int j = 0; j < height; ++j) {
         const double sample = sample_at(src.view(), x, y + j - height / 2, 0, Border::constant, 3.25);

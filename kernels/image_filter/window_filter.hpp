@@ -122,7 +122,8 @@ void run_window_filter(const Filter& filter, ImageView<const typename Filter::In
               // The same rows are computed together however many strips there are.
               .unit = Filter::together,
               .row_bytes = static_cast<std::size_t>(src.width * src.channels) * sample_bytes,
-              .least = 2 * Filter::together},
+              // The rows that a strip loads beside its own are at most a quarter of them.
+              .least = std::max(2 * Filter::together, 8 * filter.radius_y())},
              [&call](std::ptrdiff_t first, std::ptrdiff_t count) { call.filter_rows(first, count); });
 }
 
