@@ -85,10 +85,11 @@ Case resized(const Kind& kind, ImageSize size, std::ptrdiff_t channels) {
   };
   const ImageSize dst_size = {scaled(size.width), scaled(size.height)};
   const Interpolation interpolation = kind.interpolation;
+  const FilterTask task = {.filter = kind.filter};
   return make_filter_case<T, T>(
       "resize", kind.suffix,
       {
-          .task = {.filter = kind.filter},
+          .task = task,
           .size = size,
           .channels = channels,
           .dst_size = dst_size,
