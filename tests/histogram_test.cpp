@@ -45,6 +45,14 @@ TEST(Histogram, OneColour) {
   EXPECT_EQ(counts, counted(image));
 }
 
+// More samples in a row than one set of tables counts.
+TEST(Histogram, LongRows) {
+  for (const int channels : {1, 3}) {
+    const Image<std::uint8_t> image = random_image<std::uint8_t>({7'000'001 / channels, 1, channels}, Layout::tight);
+    EXPECT_EQ(sw::histogram(image), counted(image));
+  }
+}
+
 TEST(Histogram, EmptyImagesCountNothing) {
   for (const auto& [width, height] : {std::pair{0, 0}, {0, 5}, {5, 0}}) {
     for (const sw::Backend& backend : every_backend()) {

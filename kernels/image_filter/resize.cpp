@@ -130,26 +130,46 @@ void resize_area(const Resize<T>& call) {
   const Axis x = call.x();
   const Axis y = call.y();
 
+  const std::ptrdiff_t most = x.most_area();
   const auto pixels = static_cast<std::size_t>(dst.width);
-  const std::size_t weight_count = pixels * static_cast<std::size_t>(x.most_area());
-  const runtime::LeasedBuffer memory(weight_count * sizeof(float) + 2 * pixels * sizeof(std::int32_t));
+  const PixelTableMaker maker(dst.width, sizeof(float));
+  const std::size_t weight_bytes = aligned_up(pixels * static_cast<std::size_t>(most) * sizeof(float));
+  const std::size_t pixel_bytes = aligned_up(2 * pixels * sizeof(std::int32_t));
+  const runtime::LeasedBuffer memory(2 * weight_bytes + pixel_bytes + maker.bytes());
   const auto weights = reinterpret_cast<float*>(memory.data());
-  const auto first_pixel = reinterpret_cast<std::int32_t*>(weights + weight_count);
+  const auto weight_rows = reinterpret_cast<float*>(memory.data() + weight_bytes);
+  const auto first_pixel = reinterpret_cast<std::int32_t*>(memory.data() + 2 * weight_bytes);
   const auto pixel_count = first_pixel + pixels;
   for (std::ptrdiff_t i = 0; i < dst.width; ++i) {
     first_pixel[i] = static_cast<std::int32_t>(x.area_first(i));
     pixel_count[i] = static_cast<std::int32_t>(x.area_count(i));
-    x.area_weights(i, weights + i * x.most_area());
+    x.area_weights(i, weights + i * most);
   }
-  const AreaTable table = {dst.width, x.most_area(), first_pixel, pixel_count, weights};
+  AreaTable table = {dst.width, most, first_pixel, pixel_count, weights, {}, weight_rows};
+  // What a block reads behind the last pixel.
+  const std::ptrdiff_t slack = most + PixelTable::most_chunks * PixelTable::block_bytes / std::ptrdiff_t{sizeof(float)};
+  // A weight of zero must not meet infinity, which there isn't among bytes; nor is there such a weight if all areas are
+  // of whole pixels.
+  const bool whole = x.from % x.to == 0;
+  if (src.channels == 1 && (std::is_integral_v<T> || whole)) {
+    table.blocks = maker.make(memory.data() + 2 * weight_bytes + pixel_bytes,
+                              (src.width + slack - most) * std::ptrdiff_t{sizeof(float)},
+                              [x](std::ptrdiff_t i) { return x.area_first(i); });
+    for (std::ptrdiff_t i = 0; i < dst.width; ++i) {
+      for (std::ptrdiff_t k = 0; k < most; ++k) {
+        weight_rows[k * dst.width + i] = k < pixel_count[i] ? weights[i * most + k] : 0.0F;
+      }
+    }
+  }
 
   const ResizeTile<T>& tile = resize_tile<T>();
-  const std::size_t line_bytes = aligned_up(static_cast<std::size_t>(call.src_samples() + 4) * sizeof(float));
+  const std::size_t line_bytes = aligned_up(static_cast<std::size_t>(call.src_samples() + slack) * sizeof(float));
   call.run([&](std::ptrdiff_t first, std::ptrdiff_t count) {
     std::byte* const of_thread =
         runtime::thread_workspace(line_bytes + static_cast<std::size_t>(y.most_area()) * sizeof(float));
     const auto line = reinterpret_cast<float*>(of_thread);
     const auto row_weights = reinterpret_cast<float*>(of_thread + line_bytes);
+    std::fill_n(line + call.src_samples(), slack, 0.0F);
     for (std::ptrdiff_t i = first; i < first + count; ++i) {
       y.area_weights(i, row_weights);
       tile.average_rows(src.row(y.area_first(i)), src.row_stride, row_weights, y.area_count(i), line,

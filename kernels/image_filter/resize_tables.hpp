@@ -49,7 +49,7 @@ struct Axis {
   // The samples that one of the result covers, in shrinking, and the first of them.
   std::ptrdiff_t area_first(std::ptrdiff_t i) const { return i * from / to; }
   std::ptrdiff_t area_count(std::ptrdiff_t i) const { return ((i + 1) * from + to - 1) / to - area_first(i); }
-  std::ptrdiff_t most_area() const { return (from + to - 1) / to + 1; }
+  std::ptrdiff_t most_area() const { return from % to == 0 ? from / to : from / to + 2; }
 
   // The parts of it that they are; their sum is 1.
   void area_weights(std::ptrdiff_t i, float* weights) const {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/image_filter/resize_tile.hpp"
 
+#include <hwy/cache_control.h>
+
 #include <cstring>
 
 #undef HWY_TARGET_INCLUDE
@@ -119,15 +121,32 @@ void pick_blocks(const uint8_t* row, const PixelTable& table, uint8_t* out) {
                                 HWY_ATTR { hn::StoreU(gather<chunks>(row + from, order), Block(), out + byte); });
 }
 
+// Calls in_chunks<chunks>() with the table's number of them, if it has blocks.
+template <class InChunks>
+HWY_INLINE bool in_blocks(const PixelTable& table, const InChunks& in_chunks) {
+  switch (table.chunks) {
+    case 1:
+      in_chunks.template operator()<1>();
+      return true;
+    case 2:
+      in_chunks.template operator()<2>();
+      return true;
+    case 3:
+      in_chunks.template operator()<3>();
+      return true;
+    case 4:
+      in_chunks.template operator()<4>();
+      return true;
+  }
+  return false;
+}
+
 #endif
 
 template <class T, class Line>
 void blend_pixels(const Line* line, const PixelTable& table, const Line* weights, std::ptrdiff_t channels, T* out) {
 #if HWY_TARGET != HWY_SCALAR
-  if (table.chunks == 1) return blend_blocks<1>(line, table, weights, out);
-  if (table.chunks == 2) return blend_blocks<2>(line, table, weights, out);
-  if (table.chunks == 3) return blend_blocks<3>(line, table, weights, out);
-  if (table.chunks == 4) return blend_blocks<4>(line, table, weights, out);
+  if (in_blocks(table, [&]<int chunks>() { blend_blocks<chunks>(line, table, weights, out); })) return;
 #endif
   const hn::CappedTag<Line, 1> d;
   std::ptrdiff_t i = 0;
@@ -152,10 +171,7 @@ void pick_each(const uint8_t* row, const PixelTable& table, uint8_t* out) {
 
 void pick_pixels(const uint8_t* row, const PixelTable& table, uint8_t* out) {
 #if HWY_TARGET != HWY_SCALAR
-  if (table.chunks == 1) return pick_blocks<1>(row, table, out);
-  if (table.chunks == 2) return pick_blocks<2>(row, table, out);
-  if (table.chunks == 3) return pick_blocks<3>(row, table, out);
-  if (table.chunks == 4) return pick_blocks<4>(row, table, out);
+  if (in_blocks(table, [&]<int chunks>() { pick_blocks<chunks>(row, table, out); })) return;
 #endif
   if (table.pixel_bytes == 1) return pick_each<1>(row, table, out);
   if (table.pixel_bytes == 3) return pick_each<3>(row, table, out);
@@ -249,18 +265,67 @@ HWY_INLINE void halve_blocks(const uint8_t* upper, const uint8_t* lower, uint8_t
   }
 }
 
+// Where blocks of four pixels of three channels begin, as lanes of 32 bits, and what of the means of such blocks is
+// their own.
+struct BlocksOfThree {
+  std::int32_t spread[16] = {};
+  alignas(16) uint8_t sixes[16] = {};
+
+  constexpr BlocksOfThree() {
+    for (int i = 0; i < 16; ++i) {
+      spread[i] = i / 4 * 3 + i % 4;
+      sixes[i] = static_cast<uint8_t>(i < 12 ? i / 6 * 8 + i % 6 : 0x80);
+    }
+  }
+};
+
+// The first of these pixels of three channels; returns how many.
+std::ptrdiff_t halve_threes(const uint8_t* upper, const uint8_t* lower, uint8_t* out, std::ptrdiff_t pixels) {
+  static constexpr BlocksOfThree blocks;
+  static constexpr SamplePairs<3> pairs;
+  const hn::ScalableTag<uint8_t> d8;
+  const hn::ScalableTag<int16_t> d16;
+  const hn::ScalableTag<std::int32_t> d32;
+  const hn::Half<decltype(d8)> half8;
+  const hn::Half<decltype(half8)> quarter8;
+  constexpr std::ptrdiff_t together = hn::MaxLanes(hn::ScalableTag<std::int32_t>()) / 2;
+  const auto spread = hn::SetTableIndices(d32, blocks.spread);
+  const auto order = hn::LoadDup128(d8, pairs.order);
+  const auto load = [=](const uint8_t* from) HWY_ATTR {
+    const auto lanes = hn::BitCast(d32, hn::LoadU(d8, from));
+    return hn::TableLookupBytesOr0(hn::BitCast(d8, hn::TableLookupLanes(lanes, spread)), order);
+  };
+  // A vector holds up to 16 bytes beyond its blocks. Both rows are asked for ahead, as each step takes many
+  // instructions for the bytes that it reads.
+  constexpr std::ptrdiff_t ahead = 1024;
+  std::ptrdiff_t x = 0;
+  for (; x + together + 3 <= pixels; x += together) {
+    hwy::Prefetch(upper + 6 * x + ahead);
+    hwy::Prefetch(lower + 6 * x + ahead);
+    const auto means = hn::DemoteTo(half8, mean_of_pairs(d16, load(upper + 6 * x), load(lower + 6 * x)));
+    // What is stored beyond a block's own is overwritten by the next.
+    if constexpr (together == 2) {
+      hn::StoreU(means, half8, out + 3 * x);
+    } else {
+      const auto packed = hn::TableLookupBytesOr0(means, hn::LoadDup128(half8, blocks.sixes));
+      if constexpr (together == 4) {
+        hn::StoreU(packed, half8, out + 3 * x);
+      } else {
+        hn::StoreU(hn::LowerHalf(quarter8, packed), quarter8, out + 3 * x);
+        hn::StoreU(hn::UpperHalf(quarter8, packed), quarter8, out + 3 * x + 12);
+      }
+    }
+  }
+  return x;
+}
+
 void halve(const uint8_t* upper, const uint8_t* lower, std::ptrdiff_t channels, uint8_t* out, std::ptrdiff_t pixels) {
   const std::ptrdiff_t samples = pixels * channels;
   if (channels != 3 && samples >= 8) {
     return channels == 1 ? halve_blocks<1>(upper, lower, out, samples) : halve_blocks<4>(upper, lower, out, samples);
   }
-  std::ptrdiff_t x = 0;
-  if (channels == 3) {
-    // A block of 16 bytes holds four pixels and a third, and makes six samples and two that are overwritten.
-    const HalveBytes<3> step{upper, lower, out};
-    for (; x + 3 <= pixels; x += 2) step(hn::FixedTag<int16_t, 8>(), 3 * x);
-  }
-  halve_each(upper, lower, channels, out, x, pixels);
+  const std::ptrdiff_t done = channels == 3 ? halve_threes(upper, lower, out, pixels) : 0;
+  halve_each(upper, lower, channels, out, done, pixels);
 }
 
 void halve(const float* upper, const float* lower, std::ptrdiff_t channels, float* out, std::ptrdiff_t pixels) {
@@ -361,11 +426,35 @@ HWY_INLINE hn::Vec<D> average_at(D d, const float* from, std::ptrdiff_t channels
   return sum;
 }
 
+#if HWY_TARGET != HWY_SCALAR
+
+template <int chunks, class T>
+void average_blocks(const float* line, const AreaTable& table, T* out) {
+  const hn::FixedTag<float, 4> d;
+  constexpr auto size = static_cast<std::ptrdiff_t>(sizeof(float));
+  const auto bytes = reinterpret_cast<const uint8_t*>(line);
+  const float* const weights = table.weight_rows;
+  const std::ptrdiff_t most = table.most;
+  const std::ptrdiff_t pixels = table.pixels;
+  for_blocks<chunks>(table.blocks, [=](std::ptrdiff_t byte, std::ptrdiff_t from, const uint8_t* order) HWY_ATTR {
+    const std::ptrdiff_t x = byte / size;
+    auto sum = hn::Mul(hn::LoadU(d, weights + x), hn::BitCast(d, gather<chunks>(bytes + from, order)));
+    for (std::ptrdiff_t i = 1; i < most; ++i) {
+      sum = hn::MulAdd(hn::LoadU(d, weights + i * pixels + x),
+                       hn::BitCast(d, gather<chunks>(bytes + from + i * size, order)), sum);
+    }
+    store_rounded(d, sum, out + x);
+  });
+}
+
+#endif
+
 template <class T>
 void average_pixels(const float* line, const AreaTable& table, std::ptrdiff_t channels, T* out) {
   const hn::CappedTag<float, 1> one;
   std::ptrdiff_t x = 0;
 #if HWY_TARGET != HWY_SCALAR
+  if (in_blocks(table.blocks, [&]<int chunks>() { average_blocks<chunks>(line, table, out); })) return;
   if (channels > 1) {
     // Of three channels, one sample more is computed, and overwritten by the next pixel.
     const hn::FixedTag<float, 4> d;

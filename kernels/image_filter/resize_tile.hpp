@@ -34,6 +34,11 @@ struct AreaTable {
   const std::int32_t* first;  // [pixel]
   const std::int32_t* count;  // [pixel]
   const float* weights;       // [pixel * most + i]
+
+  // For one channel. The first pixels in blocks, and the weights of each pixel's i-th as rows of their own, zero for
+  // those that it hasn't: [i * pixels + pixel]. Without chunks, unless all weights may be used.
+  PixelTable blocks;
+  const float* weight_rows;
 };
 
 template <class T>
@@ -53,7 +58,8 @@ struct ResizeTile {
   // line[i] = sum of weights[r] * row r [i]
   void (*average_rows)(const T* rows, std::ptrdiff_t row_stride, const float* weights, std::ptrdiff_t count,
                        float* line, std::ptrdiff_t n);
-  // May read four floats from the last channel of the line on.
+  // May read four floats from the last channel of the line on; where the table has blocks, most_chunks * 16 bytes from
+  // the `most`th pixel from a block's first, by weights of zero. Those behind the line must be finite.
   void (*average_pixels)(const float* line, const AreaTable& table, std::ptrdiff_t channels, T* out);
 };
 
