@@ -295,8 +295,8 @@ std::ptrdiff_t halve_threes(const uint8_t* upper, const uint8_t* lower, uint8_t*
     const auto lanes = hn::BitCast(d32, hn::LoadU(d8, from));
     return hn::TableLookupBytesOr0(hn::BitCast(d8, hn::TableLookupLanes(lanes, spread)), order);
   };
-  // A vector holds up to 16 bytes beyond its blocks. Both rows are asked for ahead, as each step takes many instructions
-  // for the bytes that it reads.
+  // A vector holds up to 16 bytes beyond its blocks. Both rows are asked for ahead, as each step takes many
+  // instructions for the bytes that it reads.
   constexpr std::ptrdiff_t ahead = 1024;
   std::ptrdiff_t x = 0;
   for (; x + together + 3 <= pixels; x += together) {
