@@ -143,7 +143,7 @@ template <class T, int channels>
 HWY_INLINE void filter_pixels(const BilateralRow& row, T* out, std::ptrdiff_t n) {
   const hn::ScalableTag<float> d;
   const auto lanes = static_cast<std::ptrdiff_t>(hn::Lanes(d));
-  T narrow[channels * hn::MaxLanes(d)];
+  T narrow[channels * hn::MaxLanes(d)] = {};
   for (std::ptrdiff_t first = 0; first < n; first += lanes) {
     const std::ptrdiff_t x = n < lanes ? 0 : first + lanes < n ? first : n - lanes;
     Sums<T, decltype(d), channels> sums(d, row, x);
