@@ -77,14 +77,13 @@ Filter<T, T> gaussian_blur_filter(Gauss gauss) {
 }
 
 TEST(GaussianBlur, IsTheWeightedSumOfItsWindow) {
+  // Each radius that has code of its own, along x and along y.
   for (const Gauss gauss :
-       {Gauss{0.8, 0, 3, 3}, {1, 0, 5, 5}, {1.5, 0, 7, 7}, {2, 0, 9, 9}, {0.7, 1.9, 3, 9}, {1.7, 0.6, 7, 1}}) {
+       {Gauss{1, 0, 5, 5}, {1.5, 0.8, 7, 3}, {0.7, 1.4, 3, 7}, {2, 0.9, 9, 3}, {0.7, 1.9, 3, 9}, {1.7, 0.6, 7, 1}}) {
     check_shapes(gaussian_blur_filter<std::uint8_t>(gauss));
     check_shapes(gaussian_blur_filter<float>(gauss));
   }
-  for (const Gauss gauss : {Gauss{1, 0, 5, 5}, {2, 0.7, 11, 3}}) {
-    check_shapes(gaussian_blur_filter<std::uint16_t>(gauss));
-  }
+  check_shapes(gaussian_blur_filter<std::uint16_t>({0.8, 1.1, 3, 5}));
 }
 
 TEST(GaussianBlur, LargeSigma) {

@@ -14,10 +14,14 @@ namespace speedwell::image_filter {
 namespace HWY_NAMESPACE {
 namespace {
 
-// The radius is a constant for small filters, so that their taps are unrolled, and -1 for all others.
-template <int radius_or_any, class Weights>
-HWY_INLINE int radius_of(const Weights& weights) {
-  return radius_or_any < 0 ? weights.radius : radius_or_any;
+template <class D>
+constexpr bool is_whole = hn::MaxLanes(D()) == hn::MaxLanes(hn::ScalableTag<hn::TFromD<D>>());
+
+// The radius is a constant for small filters, so that their taps are unrolled, and -1 for all others. Narrow vectors,
+// of which rows shorter than a whole one are made, aren't worth the code.
+template <int radius_or_any, class D, class Weights>
+HWY_INLINE int radius_of(D, const Weights& weights) {
+  return radius_or_any < 0 || !is_whole<D> ? weights.radius : radius_or_any;
 }
 
 // ---- Columns
@@ -82,7 +86,7 @@ struct OneLine {
   HWY_INLINE void operator()(D d, std::ptrdiff_t at) const {
     const std::ptrdiff_t i = first + at;
     auto sum = hn::Mul(load(d, rows[0] + i), hn::Set(d, weights.tap[0]));
-    for (int t = 1; t <= radius_of<fixed_radius>(weights); ++t) {
+    for (int t = 1; t <= radius_of<fixed_radius>(d, weights); ++t) {
       const auto both = hn::Add(load(d, rows[-t] + i), load(d, rows[t] + i));
       sum = multiply_add(d, both, hn::Set(d, weights.tap[t]), sum);
     }
@@ -141,10 +145,21 @@ struct FourLines {
 
   template <class D>
   HWY_INLINE void operator()(D d, std::ptrdiff_t at) const {
-    const std::ptrdiff_t i = first + at;
+    if constexpr (!is_whole<D>) {
+      for (std::ptrdiff_t k = 0; k < rows_at_once; ++k) {
+        OneLine<fixed_radius, T, Line>{rows + k, line + k * pitch, first, weights}(d, at);
+      }
+    } else {
+      four_lines(d, first + at);
+    }
+  }
+
+ private:
+  template <class D>
+  HWY_INLINE void four_lines(D d, std::ptrdiff_t i) const {
     FourSums<D> sums(d, load(d, rows[0] + i), load(d, rows[1] + i), load(d, rows[2] + i), load(d, rows[3] + i),
                      hn::Set(d, weights.tap[0]));
-    const int radius = radius_of<fixed_radius>(weights);
+    const int radius = radius_of<fixed_radius>(d, weights);
     int t = 1;
     if constexpr (fixed_radius < 0) {
       // After four taps each window is where it began, so that nothing has to be moved among registers.
@@ -189,7 +204,9 @@ void vertical(const T* const* rows, std::ptrdiff_t count, Line* line, std::ptrdi
   // Where there are more rows, all of them read a piece that stays in the first-level cache meanwhile.
   constexpr std::ptrdiff_t piece_bytes = 512;
   const std::ptrdiff_t piece = count > rows_at_once ? static_cast<std::ptrdiff_t>(piece_bytes / sizeof(T)) : n;
-  with_radius(weights.radius, [&]<int radius>() HWY_ATTR {
+  with_radius(weights.radius, [&]<int fixed_radius>() HWY_ATTR {
+    // Where vectors have 16 bytes, 16 registers are too few to unroll more than three taps of four lines.
+    constexpr int radius = HWY_MAX_BYTES <= 16 && fixed_radius > 3 ? -1 : fixed_radius;
     for (const std::ptrdiff_t end = first + n; first < end; first += piece) {
       const std::ptrdiff_t columns = HWY_MIN(piece, end - first);
       std::ptrdiff_t k = 0;
@@ -234,7 +251,7 @@ struct ByteRow {
  private:
   template <class D>
   HWY_INLINE hn::Vec<D> sum(D d, const std::int16_t* at) const {
-    const int radius = radius_of<fixed_radius>(weights);
+    const int radius = radius_of<fixed_radius>(d, weights);
     const std::int16_t* const first = at - radius * channels;
     if constexpr (hn::MaxLanes(D()) < 8) {
       const hn::Rebind<std::int32_t, D> d32;
@@ -292,7 +309,7 @@ struct WordRow {
     const auto centre = hn::Set(d, weights.tap[0]);
     auto upper = hn::Mul(hn::ShiftRight<16>(middle), centre);
     auto lower = hn::Mul(hn::And(middle, low), centre);
-    for (int t = 1; t <= radius_of<fixed_radius>(weights); ++t) {
+    for (int t = 1; t <= radius_of<fixed_radius>(d, weights); ++t) {
       const auto before = hn::LoadU(d, at - t * channels);
       const auto after = hn::LoadU(d, at + t * channels);
       const auto weight = hn::Set(d, weights.tap[t]);
@@ -316,7 +333,7 @@ struct FloatRow {
   HWY_INLINE void operator()(D d, std::ptrdiff_t i) const {
     const float* const at = line + i;
     auto sum = hn::Mul(hn::LoadU(d, at), hn::Set(d, weights.tap[0]));
-    for (int t = 1; t <= radius_of<fixed_radius>(weights); ++t) {
+    for (int t = 1; t <= radius_of<fixed_radius>(d, weights); ++t) {
       const auto both = hn::Add(hn::LoadU(d, at - t * channels), hn::LoadU(d, at + t * channels));
       sum = hn::MulAdd(both, hn::Set(d, weights.tap[t]), sum);
     }
@@ -434,19 +451,20 @@ HWY_INLINE void four_columns(D d, const float* at, std::ptrdiff_t stride, float*
                    hn::Load(d, at + 3 * stride), hn::Set(d, weights.tap[0]));
   const float* before = at - stride;
   const float* after = at + 4 * stride;
-  const auto add = [&](int t) HWY_ATTR {
+  int t = 1;
+  for (; t + 3 <= weights.radius; t += 4) {
+    sums.add(d, hn::Load(d, before), hn::Load(d, after), hn::Set(d, weights.tap[t]));
+    sums.add(d, hn::Load(d, before - stride), hn::Load(d, after + stride), hn::Set(d, weights.tap[t + 1]));
+    sums.add(d, hn::Load(d, before - 2 * stride), hn::Load(d, after + 2 * stride), hn::Set(d, weights.tap[t + 2]));
+    sums.add(d, hn::Load(d, before - 3 * stride), hn::Load(d, after + 3 * stride), hn::Set(d, weights.tap[t + 3]));
+    before -= 4 * stride;
+    after += 4 * stride;
+  }
+  for (; t <= weights.radius; ++t) {
     sums.add(d, hn::Load(d, before), hn::Load(d, after), hn::Set(d, weights.tap[t]));
     before -= stride;
     after += stride;
-  };
-  int t = 1;
-  for (; t + 3 <= weights.radius; t += 4) {
-    add(t);
-    add(t + 1);
-    add(t + 2);
-    add(t + 3);
   }
-  for (; t <= weights.radius; ++t) add(t);
   hn::Store(sums.sum0, d, out);
   hn::Store(sums.sum1, d, out + stride);
   hn::Store(sums.sum2, d, out + 2 * stride);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/image_filter/sobel_tile.hpp"
 
+#include <cstddef>
+
 #include "kernels/image_filter/checks.hpp"
 #include "kernels/image_filter/line_filter.hpp"
 
@@ -24,11 +26,17 @@ struct Sobel {
   int radius_y() const { return 1; }
   // At most three additions in each direction.
   double operations() const { return 6; }
-  void vertical(const In* const* rows, Line* line, std::ptrdiff_t, std::ptrdiff_t first, std::ptrdiff_t n) const {
-    tile.vertical[dy](rows, line, first, n);
+  std::ptrdiff_t rows_together() const { return tile.rows; }
+  std::size_t scratch_bytes(std::ptrdiff_t) const { return 0; }
+  void vertical(const In* const* rows, std::ptrdiff_t count, Line* line, std::ptrdiff_t pitch, std::ptrdiff_t first,
+                std::ptrdiff_t n) const {
+    tile.vertical[dy](rows, count, line, pitch, first, n);
   }
-  void horizontal(const Line* line, std::ptrdiff_t, Out* out, std::ptrdiff_t n, std::ptrdiff_t channels) const {
-    tile.horizontal[dx](line, out, n, channels);
+  void horizontal(const Line* line, std::ptrdiff_t pitch, Out* out, std::ptrdiff_t out_pitch, std::ptrdiff_t count,
+                  std::ptrdiff_t n, std::ptrdiff_t channels, std::byte*) const {
+    for (std::ptrdiff_t k = 0; k < count; ++k) {
+      tile.horizontal[dx](line + k * pitch, out + k * out_pitch, n, channels);
+    }
   }
 };
 

@@ -52,9 +52,46 @@ struct ThreeSamples {
   }
 };
 
+// Four lines from the six rows that they need.
+constexpr std::ptrdiff_t rows_at_once = 4;
+
 template <class Combine, class In, class Out>
-void vertical(const In* const* rows, Out* line, std::ptrdiff_t first, std::ptrdiff_t n) {
-  cover<Out>(n, ThreeSamples<Combine, In, Out>{rows[-1] + first, rows[0] + first, rows[1] + first, line + first});
+struct FourLines {
+  const In* const* rows;
+  Out* line;
+  std::ptrdiff_t pitch;
+  std::ptrdiff_t first;
+
+  template <class D>
+  HWY_INLINE void operator()(D d, std::ptrdiff_t at) const {
+    const std::ptrdiff_t i = first + at;
+    const auto above = load(d, rows[-1] + i);
+    const auto row0 = load(d, rows[0] + i);
+    const auto row1 = load(d, rows[1] + i);
+    const auto row2 = load(d, rows[2] + i);
+    const auto row3 = load(d, rows[3] + i);
+    const auto below = load(d, rows[4] + i);
+    const Combine combine;
+    hn::StoreU(combine(above, row0, row1), d, line + i);
+    hn::StoreU(combine(row0, row1, row2), d, line + i + pitch);
+    hn::StoreU(combine(row1, row2, row3), d, line + i + 2 * pitch);
+    hn::StoreU(combine(row2, row3, below), d, line + i + 3 * pitch);
+  }
+};
+
+template <class Combine, class In, class Out>
+void vertical(const In* const* rows, std::ptrdiff_t count, Out* line, std::ptrdiff_t pitch, std::ptrdiff_t first,
+              std::ptrdiff_t n) {
+  for (; count >= rows_at_once; count -= rows_at_once) {
+    cover<Out>(n, FourLines<Combine, In, Out>{rows, line, pitch, first});
+    rows += rows_at_once;
+    line += rows_at_once * pitch;
+  }
+  for (; count > 0; --count) {
+    cover<Out>(n, ThreeSamples<Combine, In, Out>{rows[-1] + first, rows[0] + first, rows[1] + first, line + first});
+    ++rows;
+    line += pitch;
+  }
 }
 
 template <class Combine, class Out>
@@ -71,7 +108,8 @@ struct SobelTiles<HWY_TARGET> {
   static constexpr SobelTile<In, Out> tile = {{HWY_NAMESPACE::vertical<HWY_NAMESPACE::Smooth, In, Out>,
                                                HWY_NAMESPACE::vertical<HWY_NAMESPACE::Difference, In, Out>},
                                               {HWY_NAMESPACE::horizontal<HWY_NAMESPACE::Smooth, Out>,
-                                               HWY_NAMESPACE::horizontal<HWY_NAMESPACE::Difference, Out>}};
+                                               HWY_NAMESPACE::horizontal<HWY_NAMESPACE::Difference, Out>},
+                                              HWY_NAMESPACE::rows_at_once};
 };
 
 }  // namespace speedwell::image_filter

@@ -10,14 +10,17 @@ namespace speedwell::image_filter {
 // Out also holds what lies between the two directions: at most 4 x 255 for 8 bits.
 template <class In, class Out>
 struct SobelTile {
-  using Vertical = void (*)(const In* const* rows, Out* line, std::ptrdiff_t first, std::ptrdiff_t n);
+  using Vertical = void (*)(const In* const* rows, std::ptrdiff_t count, Out* line, std::ptrdiff_t pitch,
+                            std::ptrdiff_t first, std::ptrdiff_t n);
   using Horizontal = void (*)(const Out* line, Out* out, std::ptrdiff_t n, std::ptrdiff_t channels);
 
-  // line[i] from rows[-1][i], rows[0][i] and rows[1][i], for n columns from first; indexed by the order of the
-  // derivative, 0 or 1.
+  // line[k * pitch + i] from rows[k - 1][i], rows[k][i] and rows[k + 1][i], for k < count, n columns from first;
+  // indexed by the order of the derivative, 0 or 1.
   Vertical vertical[2];
   // out[i] from the samples i - channels, i and i + channels.
   Horizontal horizontal[2];
+  // Rows that are best done at once.
+  std::ptrdiff_t rows;
 };
 
 // What was compiled for each of Highway's targets.
