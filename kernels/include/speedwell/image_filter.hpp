@@ -69,7 +69,7 @@ struct BoxBlurOptions {
 // k = n / 3 rounded down, is ((S(k) of the first k + S(k) of the next k) + S(k) of the k after them) + each of the n -
 // 3k that are left; at the end it is divided by the area. No operation depends on the position, and nothing outside of
 // the window has a part in it: the same bits on every instruction set, and a NaN or an infinity spoils no more than its
-// window. The error is at most 2 log2(area) + 8 roundings of the mean of the samples' magnitudes.
+// window. The error is at most 3 log2(area) + 8 roundings of the mean of the samples' magnitudes.
 void box_blur(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const BoxBlurOptions& = {});
 void box_blur(ImageView<const std::uint16_t> src, ImageView<std::uint16_t> dst, const BoxBlurOptions& = {});
 void box_blur(ImageView<const float> src, ImageView<float> dst, const BoxBlurOptions& = {});
