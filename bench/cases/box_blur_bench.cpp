@@ -78,6 +78,7 @@ std::vector<Case> box_blur_cases() {
     add_filter_cases(cases, "box_blur", suffix, box<float>(width, 1));
   }
   cases.push_back(tiny_filter_case("box_blur", box<uint8_t>(3, 1)));
+  cases.push_back(weak_filter_case("box_blur", "", box<uint8_t>(3, 1)));
   return cases;
 }
 

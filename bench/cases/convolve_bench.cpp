@@ -89,6 +89,7 @@ std::vector<Case> convolve_cases() {
     add_filter_cases(cases, "convolve", suffix, convolution<float>(side, 1));
   }
   cases.push_back(tiny_filter_case("convolve", convolution<uint8_t>(5, 1)));
+  cases.push_back(weak_filter_case("convolve", "_5x5", convolution<uint8_t>(5, 1)));
   return cases;
 }
 

@@ -90,6 +90,7 @@ std::vector<Case> convolve_separable_cases() {
   add_filter_cases(cases, "convolve_separable", "_11x11", convolution<uint8_t>(3));
   add_filter_cases(cases, "convolve_separable", "_11x11", convolution<float>(1));
   cases.push_back(tiny_filter_case("convolve_separable", convolution<uint8_t>(1)));
+  cases.push_back(weak_filter_case("convolve_separable", "_11x11", convolution<uint8_t>(1)));
   return cases;
 }
 

@@ -55,6 +55,7 @@ std::vector<Case> histogram_cases() {
     for (const ImageSize size : sizes_of_filter_cases()) cases.push_back(counts_of(size, channels));
   }
   cases.push_back(tiny(counts_of(icon_size, 1)));
+  cases.push_back(weak_filter_case([](ImageSize size) { return counts_of(size, 1); }));
   return cases;
 }
 

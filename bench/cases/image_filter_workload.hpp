@@ -265,14 +265,20 @@ void add_filter_cases(std::vector<Case>& cases, const std::string& kernel, const
   }
 }
 
-// On as many rows as threads times those of one.
+// On as many rows as threads times those of one; made_on(size) gives the case.
+template <class MadeOn>
+Case weak_filter_case(const MadeOn& made_on) {
+  const auto grown = [made_on](int threads) { return made_on(ImageSize{1920, 1080 * threads}); };
+  return weak(grown(1), "pixels ∝ p", grown);
+}
+
 template <class S, class D>
-Case weak_filter_case(const std::string& kernel, const std::string& suffix, FilterCase<S, D> of) {
-  const auto grown = [=](int threads) mutable {
-    of.size = {1920, 1080 * threads};
-    return make_filter_case(kernel, suffix, of);
-  };
-  return weak(std::function<Case(int)>(grown)(1), "pixels ∝ p", grown);
+Case weak_filter_case(const std::string& kernel, const std::string& suffix, const FilterCase<S, D>& of) {
+  return weak_filter_case([=](ImageSize size) {
+    FilterCase<S, D> sized = of;
+    sized.size = size;
+    return make_filter_case(kernel, suffix, sized);
+  });
 }
 
 // On an image of a few microseconds.

@@ -79,6 +79,8 @@ std::vector<Case> morphology_cases() {
   add_filter_cases(cases, "dilate", "_15", dilation<uint8_t>(15, 3));
   add_filter_cases(cases, "dilate", "_15", dilation<float>(15, 1));
   cases.push_back(tiny_filter_case("erode", erosion<uint8_t>(3, 1)));
+  cases.push_back(weak_filter_case("erode", "", erosion<uint8_t>(3, 1)));
+  cases.push_back(weak_filter_case("dilate", "_15", dilation<uint8_t>(15, 1)));
   return cases;
 }
 

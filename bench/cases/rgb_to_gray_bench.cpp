@@ -45,6 +45,7 @@ std::vector<Case> rgb_to_gray_cases() {
   add_filter_cases(cases, "rgb_to_gray", "", to_gray<std::uint8_t>());
   add_filter_cases(cases, "rgb_to_gray", "", to_gray<float>());
   cases.push_back(tiny_filter_case("rgb_to_gray", to_gray<std::uint8_t>()));
+  cases.push_back(weak_filter_case("rgb_to_gray", "", to_gray<std::uint8_t>()));
   return cases;
 }
 

@@ -120,6 +120,10 @@ int run_filter(const FilterOptions& options) {
   const std::vector<Step> chain = make_chain(options.chain);
   FilterSetting setting = {.border_value = options.border_value,
                            .backend = backend_from_name(options.backend, options.threads)};
+  if (options.threads < 0 || options.threads > max_threads) {
+    throw UsageError(fmt::format("--threads {}, expected a number from 1 to {}, or 0 for every allowed core",
+                                 options.threads, max_threads));
+  }
   if (!options.border.empty()) setting.border = border_from_name(options.border);
   if (options.quality < 1 || options.quality > 100) {
     throw UsageError(fmt::format("--quality {}, expected a number from 1 to 100", options.quality));
