@@ -43,7 +43,7 @@ Expected expected_resized(ImageView<const S> src, Rectangle part, Interpolation 
   Expected expected;
   // Wide enough for OpenCV, whose places are floats, half a unit in the last place of the width off, and whose 8-bit
   // weights have 11 bits.
-  expected.tolerance = interpolation == Interpolation::nearest ? 0 : std::same_as<S, float> ? 2e-4 : 0.75;
+  expected.tolerance = interpolation == Interpolation::nearest ? 0 : std::same_as<S, float> ? 2e-4 : 1;
   std::vector<std::vector<Share>> columns;
   for (std::ptrdiff_t x = part.x0; x < part.x1; ++x) columns.push_back(shares(interpolation, x, src.width, size.width));
   for (std::ptrdiff_t y = part.y0; y < part.y1; ++y) {

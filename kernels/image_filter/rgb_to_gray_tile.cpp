@@ -126,9 +126,9 @@ void byte_row(const std::uint8_t* from, std::uint8_t* to, std::ptrdiff_t pixels)
 
 template <class D, int channels>
 HWY_INLINE void float_step(D d, const float* from, float* to) {
-  auto r = hn::Undefined(d);
-  auto g = hn::Undefined(d);
-  auto b = hn::Undefined(d);
+  auto r = hn::Zero(d);
+  auto g = hn::Zero(d);
+  auto b = hn::Zero(d);
   if constexpr (hn::MaxLanes(D()) == 1) {
     r = hn::LoadU(d, from);
     g = hn::LoadU(d, from + 1);
@@ -136,7 +136,7 @@ HWY_INLINE void float_step(D d, const float* from, float* to) {
   } else if constexpr (channels == 3) {
     hn::LoadInterleaved3(d, from, r, g, b);
   } else {
-    auto rest = hn::Undefined(d);
+    auto rest = hn::Zero(d);
     hn::LoadInterleaved4(d, from, r, g, b, rest);
   }
   const auto sum = hn::MulAdd(hn::Set(d, 0.587F), g, hn::Mul(hn::Set(d, 0.299F), r));
