@@ -391,7 +391,7 @@ HWY_INLINE hn::Vec<D> load_blocks(D d, const T* line, std::ptrdiff_t pitch) {
 }
 
 template <class D, class T>
-HWY_INLINE void store_blocks(D d, hn::Vec<D> v, T* out, std::ptrdiff_t pitch) {
+HWY_INLINE void store_blocks(D, hn::Vec<D> v, T* out, std::ptrdiff_t pitch) {
   if constexpr (hn::MaxLanes(D()) == 4) {
     const hn::Repartition<T, D> as_stored;
     hn::StoreU(hn::BitCast(as_stored, v), as_stored, out);

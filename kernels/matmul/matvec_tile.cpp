@@ -426,14 +426,17 @@ void multiply_rows(const T* a, ptrdiff_t stride, const T* x, ptrdiff_t count, pt
   constexpr ptrdiff_t few_outputs = HWY_MIN(few_rows<T>, ptrdiff_t{3});
   if (count - done <= few_outputs) {
     sum_rows<few_rows<T>>(a + done * stride, stride, count - done, x, x_rest, depth, vectors);
-    for (ptrdiff_t r = 0; r < count - done; ++r) {
+    // The first condition holds anyhow; it tells the compiler that no row is read that wasn't written
+    for (ptrdiff_t r = 0; r < few_outputs && r < count - done; ++r) {
       const hn::CappedTag<T, 1> one;
       const T sum = add_lanes_of_one<T>(hn::Load(hn::ScalableTag<T>(), vectors + r * vector_lanes<T>));
       write(one, hn::Set(one, sum), alpha, beta, y + (done + r) * y_stride);
     }
     return;
   }
-  for (ptrdiff_t l = (count - done) * vector_lanes<T>; l < outputs * vector_lanes<T>; ++l) vectors[l] = 0;
+  // All of two vectors: not worth a look at which of them will be written first.
+  const ptrdiff_t written = outputs <= 2 ? 0 : (count - done) * vector_lanes<T>;
+  for (ptrdiff_t l = written; l < outputs * vector_lanes<T>; ++l) vectors[l] = 0;
   const auto load = [&](ptrdiff_t r) HWY_ATTR { return hn::Load(hn::ScalableTag<T>(), vectors + r * vector_lanes<T>); };
   for (ptrdiff_t i = done; i < count; i += outputs) {
     const ptrdiff_t reached = HWY_MIN(count - i, outputs);
