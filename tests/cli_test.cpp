@@ -1171,8 +1171,8 @@ TEST_F(Cli, BenchMeasuresTheFiltersOnAnImage) {
   for (const char* const other : {"1920x1080", "matmul", "tiny/", "weak/"}) {
     EXPECT_THAT(list.out, Not(HasSubstr(other)));
   }
-  const Result result = run({real_command, "bench", "--image", "in.png", "sobel/u8c3", "--threads", "1,2", "--rounds", "1",
-                             "--no-peers", "--no-report", "--output", "r"});
+  const Result result = run({real_command, "bench", "--image", "in.png", "sobel/u8c3", "--threads", "1,2", "--rounds",
+                             "1", "--no-peers", "--no-report", "--output", "r"});
   ASSERT_EQ(result.status, 0) << result.err;
   const json image = journal("r").header["config"]["image"];
   EXPECT_EQ(image["file"], "in.png");
