@@ -12,6 +12,7 @@
 #include "runtime/environment.hpp"
 #include "runtime/message.hpp"
 #include "runtime/models.hpp"
+#include "runtime/picker/picker.hpp"
 #include "runtime/thread_pool.hpp"
 
 namespace speedwell {
@@ -20,12 +21,8 @@ namespace runtime {
 
 namespace {
 
-// The estimate behind Automatic. Sequential time is at least flops / core_flops and at least bytes / core_bytes, the
-// speed of one fast core: an underestimate of the time keeps a call sequential, which is the safe mistake.
-constexpr double core_flops = 1e11;  // per second: 2 FMA units x 8 floats x 2 operations x 3 GHz
-constexpr double core_bytes = 2e10;  // per second: one core seldom draws more from memory
-
-double sequential_seconds(Work work) { return std::max(work.flops / core_flops, work.bytes / core_bytes); }
+constexpr std::string_view one_core = "one core allowed";
+constexpr std::string_view large_enough = "large enough for several cores";
 
 thread_local constinit LastRun own_run;
 
@@ -74,13 +71,18 @@ struct Resolve {
   }
 };
 
-Choice choose_automatically(Work work) {
+Choice choose_automatically(Kernel& kernel, Work work) {
   if (const auto backend = environment_backend(); backend && !std::holds_alternative<Automatic>(*backend)) {
     return std::visit(Resolve{"as SPEEDWELL_BACKEND says", "as SPEEDWELL_BACKEND says"}, *backend);
   }
-  if (sequential_seconds(work) < 2 * fork_join_seconds) return {Sequential{}, 1, too_small};
-  if (machine().default_threads == 1) return {Sequential{}, 1, "one core allowed"};
-  return Resolve{"", "large enough for every allowed core"}(Threads{});
+  const Extent extent = extent_of(work);
+  const Plan::Curve& curve = plan_of(kernel).curve(extent.bound);
+  const Setting& setting = curve.at(extent.seconds);
+  if (setting.kind == Setting::sequential) {
+    return {Sequential{}, 1, machine().default_threads == 1 ? one_core : curve.tuned ? tuned_alone : too_small};
+  }
+  if (const std::string_view against = reason_against_threads(); !against.empty()) return {Sequential{}, 1, against};
+  return {model_of(setting), setting.count, curve.tuned ? tuned_parallel : large_enough};
 }
 
 bool environment_leaves_backend_open() noexcept {
@@ -119,10 +121,15 @@ void Choice::limit_threads(std::ptrdiff_t blocks) {
   }
 }
 
-Choice choose(const Backend& backend, Work work) {
+Choice choose(Kernel& kernel, const Backend& backend, Work work) {
+  if (CallProbe* const probe = CallProbe::current(); probe != nullptr) [[unlikely]] {
+    probe->kernel = &kernel;
+    probe->work = work;
+    throw CallNoted();
+  }
   const int verbose = environment_verbose();  // an invalid value is an error of every call
   if (verbose == 0 && !unobserved.load(std::memory_order_relaxed)) look_for_observers();
-  if (std::holds_alternative<Automatic>(backend)) return choose_automatically(work);
+  if (std::holds_alternative<Automatic>(backend)) return choose_automatically(kernel, work);
   return std::visit(Resolve{as_asked, "every allowed core"}, backend);
 }
 

@@ -13,24 +13,12 @@
 #include <speedwell/runtime.hpp>
 
 #include "runtime/built.hpp"
+#include "runtime/picker/kernel.hpp"
+#include "runtime/picker/setting.hpp"
 #include "runtime/process.hpp"
 #include "runtime/reasons.hpp"
 
 namespace speedwell::runtime {
-
-// A model with its thread count resolved: at least 1.
-using Model = std::variant<Sequential, Threads, OpenMp, Tbb>;
-
-// What one call has to do, for the choice between one thread and several.
-struct Work {
-  double flops = 0;  // operations, of any kind
-  double bytes = 0;  // compulsory memory traffic
-};
-
-// From the call to the last thread's end, with workers that sleep: 5 to 20 us on a bare machine, 30 to 120 us measured
-// in a small virtual one (2 us where they still spin). With p threads a call takes T / p + F, so that two threads gain
-// as soon as T > 2 F.
-inline constexpr double fork_join_seconds = 50e-6;
 
 struct Choice {
   Model model;
@@ -42,10 +30,11 @@ struct Choice {
   void limit_threads(std::ptrdiff_t blocks);
 };
 
-// Resolves `backend`: environment and estimate for Automatic, machine and quota for threads = 0, sequential when called
-// inside a parallel region, a task or a worker, or in a forked child. Throws InvalidArgument for a model that wasn't
-// built or a thread count outside 0..1024. Costs nanoseconds, allocates nothing.
-Choice choose(const Backend& backend, Work work);
+// Resolves `backend`: for Automatic what the environment asks for, else the kernel's plan; machine and quota for
+// threads = 0; sequential when called inside a parallel region, a task or a worker, or in a forked child. Throws
+// InvalidArgument for a model that wasn't built or a thread count outside 0..1024. Costs nanoseconds and allocates
+// nothing, but for the first call that asks for a kernel's plan.
+Choice choose(Kernel& kernel, const Backend& backend, Work work);
 
 // Set once a call has found that the environment asks for no other model and for no messages, and that nobody else
 // listens to them: then a call on the caller's own thread needs nothing of the runtime but a record.

@@ -3,6 +3,8 @@
 // (openmp.cpp, tbb_arena.cpp): call it under `if constexpr (built<...>)`.
 #pragma once
 
+#include <string>
+
 namespace speedwell::runtime {
 
 // Whether the calling thread is inside an active OpenMP parallel region.
@@ -20,5 +22,8 @@ bool inside_tbb_task();
 
 // Drops the kept arenas.
 void drop_tbb_arenas();
+
+// The version of the oneTBB that is loaded, in words.
+std::string tbb_version();
 
 }  // namespace speedwell::runtime

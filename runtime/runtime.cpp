@@ -3,6 +3,7 @@
 
 #include "runtime/built.hpp"
 #include "runtime/models.hpp"
+#include "runtime/picker/picker.hpp"
 #include "runtime/thread_pool.hpp"
 #include "runtime/workspace.hpp"
 
@@ -15,6 +16,7 @@ void shutdown() {
   if constexpr (runtime::built<OpenMp>) runtime::release_openmp_threads();
   if constexpr (runtime::built<Tbb>) runtime::drop_tbb_arenas();
   runtime::free_workspaces();
+  runtime::forget_plans();
 }
 
 }  // namespace speedwell

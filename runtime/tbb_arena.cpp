@@ -4,6 +4,7 @@
 #include <tbb/global_control.h>
 #include <tbb/info.h>
 #include <tbb/task.h>
+#include <tbb/version.h>
 
 #include <mutex>
 
@@ -99,5 +100,7 @@ void drop_tbb_arenas() {
     kept = dropped->next;
   }
 }
+
+std::string tbb_version() { return std::string("oneTBB ") + TBB_runtime_version(); }
 
 }  // namespace speedwell::runtime

@@ -107,6 +107,9 @@ void check_sigma(std::string_view name, double sigma) {
 }
 
 template <class T>
+constinit runtime::Kernel bilateral_filter_kernel("bilateral_filter", runtime::element_name<T>);
+
+template <class T>
 void bilateral_filter_of(ImageView<const T> src, ImageView<T> dst, const BilateralFilterOptions& options) {
   check_images("bilateral_filter", src, dst);
   check_border("bilateral_filter", options.border, options.border_value);
@@ -140,8 +143,9 @@ void bilateral_filter_of(ImageView<const T> src, ImageView<T> dst, const Bilater
   const double pixels = static_cast<double>(src.width) * static_cast<double>(src.height);
   const double samples = pixels * static_cast<double>(src.channels);
   runtime::Participants participants;
-  run_strips(runtime::choose(options.backend, {pixels * static_cast<double>(neighbours + 1) * operations(src.channels),
-                                               samples * 2 * sizeof(T)}),
+  run_strips(runtime::choose(
+                 bilateral_filter_kernel<T>, options.backend,
+                 {pixels * static_cast<double>(neighbours + 1) * operations(src.channels), samples * 2 * sizeof(T)}),
              participants,
              {.rows = samples == 0 ? 0 : src.height,
               .row_bytes = static_cast<std::size_t>(src.width * src.channels) * 2 * sizeof(T)},

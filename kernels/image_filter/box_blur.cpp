@@ -156,13 +156,18 @@ struct DifferenceBox {
   }
 };
 
+template <class T>
+constinit runtime::Kernel box_blur_kernel("box_blur", runtime::element_name<T>);
+template <class T>
+constinit runtime::Kernel box_blur_wide_kernel("box_blur_wide", runtime::element_name<T>);
+
 template <class Sum, class T>
 void box_blur_with(ImageView<const T> src, ImageView<T> dst, const BoxBlurOptions& options, const BoxMean& mean) {
   const Box<T, Sum> box = {box_blur_tile<T, Sum>(), options.width, options.height, mean};
   if (std::max(options.width, options.height) <= WindowStep::most_terms) {
-    run_line_filter(SmallBox<T, Sum>{box}, src, dst, options);
+    run_line_filter(box_blur_kernel<T>, SmallBox<T, Sum>{box}, src, dst, options);
   } else {
-    run_panel_filter(WideBox<T, Sum>{box}, src, dst, options);
+    run_panel_filter(box_blur_wide_kernel<T>, WideBox<T, Sum>{box}, src, dst, options);
   }
 }
 
@@ -184,7 +189,8 @@ void box_blur_of(ImageView<const T> src, ImageView<T> dst, const BoxBlurOptions&
     if (area >= float_areas<T> || options.width > most_difference_width) {
       return box_blur_with<double>(src, dst, options, mean);
     }
-    run_panel_filter(DifferenceBox{box_blur_difference_tile(), options.width, options.height, mean}, src, dst, options);
+    run_panel_filter(box_blur_wide_kernel<T>,
+                     DifferenceBox{box_blur_difference_tile(), options.width, options.height, mean}, src, dst, options);
   }
 }
 

@@ -83,6 +83,11 @@ float finite(std::string_view name, double value) {
 }
 
 template <class T>
+constinit runtime::Kernel convolve_kernel("convolve", runtime::element_name<T>);
+template <class T>
+constinit runtime::Kernel convolve_as_separable_kernel("convolve_as_separable", runtime::element_name<T>);
+
+template <class T>
 void convolve_of(ImageView<const T> src, MatrixView<const float> kernel, ImageView<T> dst,
                  const ConvolveOptions& options) {
   check_images("convolve", src, dst);
@@ -101,9 +106,9 @@ void convolve_of(ImageView<const T> src, MatrixView<const float> kernel, ImageVi
   SeparableWindow<T> separable;
   if (products > worth_separating * (filter.kernel.width + filter.kernel.height) &&
       separate(filter.kernel, separable.kernel)) {
-    run_window_filter(separable, src, dst, options);
+    run_window_filter(convolve_as_separable_kernel<T>, separable, src, dst, options);
   } else {
-    run_window_filter(filter, src, dst, options);
+    run_window_filter(convolve_kernel<T>, filter, src, dst, options);
   }
 }
 

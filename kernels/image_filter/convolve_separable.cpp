@@ -30,6 +30,9 @@ int copy_weights(std::string_view name, std::span<const float> weights, float* t
 }
 
 template <class T>
+constinit runtime::Kernel convolve_separable_kernel("convolve_separable", runtime::element_name<T>);
+
+template <class T>
 void convolve_separable_of(ImageView<const T> src, std::span<const float> row, std::span<const float> column,
                            ImageView<T> dst, const ConvolveSeparableOptions& options) {
   check_images("convolve_separable", src, dst);
@@ -38,7 +41,7 @@ void convolve_separable_of(ImageView<const T> src, std::span<const float> row, s
   filter.kernel.width = copy_weights("row", row, filter.kernel.row);
   filter.kernel.height = copy_weights("column", column, filter.kernel.column);
   filter.kernel.bias = 0;
-  run_window_filter(filter, src, dst, options);
+  run_window_filter(convolve_separable_kernel<T>, filter, src, dst, options);
 }
 
 }  // namespace

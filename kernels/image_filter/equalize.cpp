@@ -11,6 +11,8 @@ namespace speedwell {
 namespace image_filter {
 namespace {
 
+constinit runtime::Kernel equalize_kernel("equalize", "u8");
+
 // Of an image of one channel with so many pixels of each value, and at least one pixel.
 ByteTable equalizing(const std::array<std::uint64_t, 256>& counts) {
   std::uint64_t pixels = 0;
@@ -46,7 +48,7 @@ void equalize(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, co
   if (!in_place) runtime::check_apart("equalize", "dst", dst, "src", src);
 
   const double pixels = static_cast<double>(src.width) * static_cast<double>(src.height);
-  const runtime::Choice choice = runtime::choose(options.backend, {2 * pixels, 3 * pixels});
+  const runtime::Choice choice = runtime::choose(equalize_kernel, options.backend, {2 * pixels, 3 * pixels});
   runtime::Participants participants;
   if (pixels == 0) return runtime::record_run(choice, participants);
   const ByteTable table = equalizing(count_values(choice, participants, src)[0]);

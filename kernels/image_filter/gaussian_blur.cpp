@@ -68,6 +68,9 @@ struct GaussianBlur {
   }
 };
 
+template <class T>
+constinit runtime::Kernel gaussian_blur_kernel("gaussian_blur", runtime::element_name<T>);
+
 template <class T, class Line>
 void gaussian_blur_of(ImageView<const T> src, ImageView<T> dst, const GaussianBlurOptions& options, double reach) {
   check_images("gaussian_blur", src, dst);
@@ -81,7 +84,7 @@ void gaussian_blur_of(ImageView<const T> src, ImageView<T> dst, const GaussianBl
   GaussianBlur<T, Line> filter;
   make_gaussian_weights(filter.x, options.sigma, width);
   make_gaussian_weights(filter.y, sigma_y, height);
-  run_line_filter(filter, src, dst, options);
+  run_line_filter(gaussian_blur_kernel<T>, filter, src, dst, options);
 }
 
 }  // namespace

@@ -11,6 +11,10 @@ namespace speedwell {
 
 namespace image_filter {
 
+namespace {
+constinit runtime::Kernel histogram_kernel("histogram", "u8");
+}  // namespace
+
 Histogram count_values(const runtime::Choice& choice, runtime::Participants& participants,
                        ImageView<const std::uint8_t> src) {
   const std::ptrdiff_t samples = src.width * src.channels;
@@ -44,7 +48,8 @@ Histogram histogram(ImageView<const std::uint8_t> src, const HistogramOptions& o
   const double samples =
       static_cast<double>(src.width) * static_cast<double>(src.height) * static_cast<double>(src.channels);
   runtime::Participants participants;
-  return image_filter::count_values(runtime::choose(options.backend, {samples, samples}), participants, src);
+  return image_filter::count_values(
+      runtime::choose(image_filter::histogram_kernel, options.backend, {samples, samples}), participants, src);
 }
 
 }  // namespace speedwell

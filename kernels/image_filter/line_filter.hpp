@@ -259,7 +259,7 @@ void FilterCall<Filter>::filter_group(const In* const* rows, std::ptrdiff_t firs
 
 // The filter with the options' backend and border. Everything but its own options has to be checked before.
 template <class Filter, class Options>
-void run_line_filter(const Filter& filter, ImageView<const typename Filter::In> src,
+void run_line_filter(runtime::Kernel& kernel, const Filter& filter, ImageView<const typename Filter::In> src,
                      ImageView<typename Filter::Out> dst, const Options& options) {
   constexpr std::size_t sample_bytes = sizeof(typename Filter::In) + sizeof(typename Filter::Out);
   const double samples =
@@ -271,7 +271,8 @@ void run_line_filter(const Filter& filter, ImageView<const typename Filter::In> 
                                    .border_value = saturated<typename Filter::In>(options.border_value),
                                    .stream_row = stream_row_for(samples * sample_bytes)};
   runtime::Participants participants;
-  run_strips(runtime::choose(options.backend, {samples * filter.operations(), samples * sample_bytes}), participants,
+  run_strips(runtime::choose(kernel, options.backend, {samples * filter.operations(), samples * sample_bytes}),
+             participants,
              {.rows = samples == 0 ? 0 : src.height,
               .unit = rows_together(filter),
               .row_bytes = static_cast<std::size_t>(src.width * src.channels) * sample_bytes},

@@ -80,6 +80,15 @@ struct SearchMedian {
 };
 
 template <class T>
+constinit runtime::Kernel median_blur_3_kernel("median_blur_3", runtime::element_name<T>);
+template <class T>
+constinit runtime::Kernel median_blur_5_kernel("median_blur_5", runtime::element_name<T>);
+template <class T>
+constinit runtime::Kernel median_blur_7_kernel("median_blur_7", runtime::element_name<T>);
+template <class T>
+constinit runtime::Kernel median_blur_kernel("median_blur", runtime::element_name<T>);
+
+template <class T>
 void median_blur_of(ImageView<const T> src, ImageView<T> dst, const MedianBlurOptions& options) {
   check_images("median_blur", src, dst);
   check_border("median_blur", options.border, options.border_value);
@@ -90,10 +99,11 @@ void median_blur_of(ImageView<const T> src, ImageView<T> dst, const MedianBlurOp
                               (any_size ? "an odd number from 3 to 255" : "3, 5 or 7 for samples of more than 8 bits"));
   }
   const MedianBlurTile<T>& tile = median_blur_tile<T>();
-  if (size == 3) return run_line_filter(LineMedian<T>{tile}, src, dst, options);
-  if (size == 5) return run_window_filter(WindowMedian<T, 5>{tile}, src, dst, options);
-  if (size == 7) return run_window_filter(WindowMedian<T, 7>{tile}, src, dst, options);
-  if constexpr (any_size) run_window_filter(SearchMedian{median_search_tile(), size}, src, dst, options);
+  if (size == 3) return run_line_filter(median_blur_3_kernel<T>, LineMedian<T>{tile}, src, dst, options);
+  if (size == 5) return run_window_filter(median_blur_5_kernel<T>, WindowMedian<T, 5>{tile}, src, dst, options);
+  if (size == 7) return run_window_filter(median_blur_7_kernel<T>, WindowMedian<T, 7>{tile}, src, dst, options);
+  if constexpr (any_size)
+    run_window_filter(median_blur_kernel<T>, SearchMedian{median_search_tile(), size}, src, dst, options);
 }
 
 }  // namespace

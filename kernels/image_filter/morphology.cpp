@@ -91,8 +91,18 @@ void check_side(std::string_view function, std::string_view name, int side) {
 // How far a side's half reaches, no farther than it matters: all borders repeat what they show after twice the image.
 std::ptrdiff_t limited(int reach, std::ptrdiff_t size) { return std::min<std::ptrdiff_t>(reach, 2 * size); }
 
+template <class T>
+constinit runtime::Kernel erode_kernel("erode", runtime::element_name<T>);
+template <class T>
+constinit runtime::Kernel erode_wide_kernel("erode_wide", runtime::element_name<T>);
+template <class T>
+constinit runtime::Kernel dilate_kernel("dilate", runtime::element_name<T>);
+template <class T>
+constinit runtime::Kernel dilate_wide_kernel("dilate_wide", runtime::element_name<T>);
+
 template <Extremum extremum, class T, class Options>
-void morphology_of(std::string_view function, ImageView<const T> src, ImageView<T> dst, const Options& options) {
+void morphology_of(std::string_view function, runtime::Kernel& small, runtime::Kernel& wide, ImageView<const T> src,
+                   ImageView<T> dst, const Options& options) {
   check_images(function, src, dst);
   check_border(function, options.border, options.border_value);
   check_side(function, "width", options.width);
@@ -103,9 +113,9 @@ void morphology_of(std::string_view function, ImageView<const T> src, ImageView<
                        .below = limited((options.height - 1) / 2, src.height)};
   const Combine<T> choose = extremum_tile<extremum, T>();
   if (std::max(reach.across(), reach.down()) < direct) {
-    run_line_filter(SmallRectangle<T>{choose, reach}, src, dst, options);
+    run_line_filter(small, SmallRectangle<T>{choose, reach}, src, dst, options);
   } else {
-    run_panel_filter(WideRectangle<T>{choose, reach}, src, dst, options);
+    run_panel_filter(wide, WideRectangle<T>{choose, reach}, src, dst, options);
   }
 }
 
@@ -115,19 +125,23 @@ void morphology_of(std::string_view function, ImageView<const T> src, ImageView<
 using image_filter::Extremum;
 
 void erode(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const ErodeOptions& options) {
-  image_filter::morphology_of<Extremum::least>("erode", src, dst, options);
+  image_filter::morphology_of<Extremum::least>("erode", image_filter::erode_kernel<std::uint8_t>,
+                                               image_filter::erode_wide_kernel<std::uint8_t>, src, dst, options);
 }
 
 void erode(ImageView<const float> src, ImageView<float> dst, const ErodeOptions& options) {
-  image_filter::morphology_of<Extremum::least>("erode", src, dst, options);
+  image_filter::morphology_of<Extremum::least>("erode", image_filter::erode_kernel<float>,
+                                               image_filter::erode_wide_kernel<float>, src, dst, options);
 }
 
 void dilate(ImageView<const std::uint8_t> src, ImageView<std::uint8_t> dst, const DilateOptions& options) {
-  image_filter::morphology_of<Extremum::greatest>("dilate", src, dst, options);
+  image_filter::morphology_of<Extremum::greatest>("dilate", image_filter::dilate_kernel<std::uint8_t>,
+                                                  image_filter::dilate_wide_kernel<std::uint8_t>, src, dst, options);
 }
 
 void dilate(ImageView<const float> src, ImageView<float> dst, const DilateOptions& options) {
-  image_filter::morphology_of<Extremum::greatest>("dilate", src, dst, options);
+  image_filter::morphology_of<Extremum::greatest>("dilate", image_filter::dilate_kernel<float>,
+                                                  image_filter::dilate_wide_kernel<float>, src, dst, options);
 }
 
 }  // namespace speedwell

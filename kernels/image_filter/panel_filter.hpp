@@ -201,7 +201,7 @@ std::ptrdiff_t panel_pixels(const Filter& filter, std::ptrdiff_t width, std::ptr
 
 // The filter with the options' backend and border. Everything but its own options has to be checked before.
 template <class Filter, class Options>
-void run_panel_filter(const Filter& filter, ImageView<const typename Filter::In> src,
+void run_panel_filter(runtime::Kernel& kernel, const Filter& filter, ImageView<const typename Filter::In> src,
                       ImageView<typename Filter::Out> dst, const Options& options) {
   constexpr std::size_t sample_bytes = sizeof(typename Filter::In) + sizeof(typename Filter::Out);
   const double samples =
@@ -215,7 +215,8 @@ void run_panel_filter(const Filter& filter, ImageView<const typename Filter::In>
                                   .panel = panel_pixels(filter, src.width, src.channels)};
   runtime::Participants participants;
   // A strip begins with the rows of its first window, which are no rows of the result: an eighth more of them at most.
-  run_strips(runtime::choose(options.backend, {samples * filter.operations(), samples * sample_bytes}), participants,
+  run_strips(runtime::choose(kernel, options.backend, {samples * filter.operations(), samples * sample_bytes}),
+             participants,
              {.rows = samples == 0 ? 0 : src.height,
               .row_bytes = static_cast<std::size_t>(src.width * src.channels) * sample_bytes,
               .least = 8 * (filter.reach().down() + 1)},

@@ -180,6 +180,13 @@ void resize_area(const Resize<T>& call) {
 }
 
 template <class T>
+constinit runtime::Kernel resize_nearest_kernel("resize_nearest", runtime::element_name<T>);
+template <class T>
+constinit runtime::Kernel resize_linear_kernel("resize_linear", runtime::element_name<T>);
+template <class T>
+constinit runtime::Kernel resize_area_kernel("resize_area", runtime::element_name<T>);
+
+template <class T>
 void resize_of(ImageView<const T> src, ImageView<T> dst, const ResizeOptions& options) {
   check_apart_images("resize", src, dst);
   if (src.channels != dst.channels) {
@@ -205,8 +212,11 @@ void resize_of(ImageView<const T> src, ImageView<T> dst, const ResizeOptions& op
     return static_cast<double>(image.width) * static_cast<double>(image.height) * static_cast<double>(image.channels);
   };
   const double operations = interpolation == Interpolation::nearest ? 1 : 6;
-  const runtime::Choice choice =
-      runtime::choose(options.backend, {samples_of(dst) * operations, (samples_of(src) + samples_of(dst)) * sizeof(T)});
+  runtime::Kernel& kernel = interpolation == Interpolation::nearest  ? resize_nearest_kernel<T>
+                            : interpolation == Interpolation::linear ? resize_linear_kernel<T>
+                                                                     : resize_area_kernel<T>;
+  const runtime::Choice choice = runtime::choose(
+      kernel, options.backend, {samples_of(dst) * operations, (samples_of(src) + samples_of(dst)) * sizeof(T)});
   runtime::Participants participants;
   if (empty) return runtime::record_run(choice, participants);
 

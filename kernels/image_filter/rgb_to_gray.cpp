@@ -10,6 +10,9 @@ namespace image_filter {
 namespace {
 
 template <class T>
+constinit runtime::Kernel rgb_to_gray_kernel("rgb_to_gray", runtime::element_name<T>);
+
+template <class T>
 void rgb_to_gray_of(ImageView<const T> src, ImageView<T> dst, const RgbToGrayOptions& options) {
   check_apart_images("rgb_to_gray", src, dst);
   if (src.channels == 1) refuse("rgb_to_gray", "src has 1 channel, expected 3 or 4");
@@ -18,13 +21,15 @@ void rgb_to_gray_of(ImageView<const T> src, ImageView<T> dst, const RgbToGrayOpt
   const double pixels = static_cast<double>(src.width) * static_cast<double>(src.height);
   const std::size_t pixel_bytes = static_cast<std::size_t>(src.channels + 1) * sizeof(T);
   runtime::Participants participants;
-  run_strips(runtime::choose(options.backend, {pixels * 5, pixels * static_cast<double>(pixel_bytes)}), participants,
-             {.rows = src.width == 0 ? 0 : src.height, .row_bytes = static_cast<std::size_t>(src.width) * pixel_bytes},
-             [&](std::ptrdiff_t first, std::ptrdiff_t count) {
-               for (std::ptrdiff_t y = first; y < first + count; ++y) {
-                 tile.row(src.row(y), src.channels, dst.row(y), src.width);
-               }
-             });
+  run_strips(
+      runtime::choose(rgb_to_gray_kernel<T>, options.backend, {pixels * 5, pixels * static_cast<double>(pixel_bytes)}),
+      participants,
+      {.rows = src.width == 0 ? 0 : src.height, .row_bytes = static_cast<std::size_t>(src.width) * pixel_bytes},
+      [&](std::ptrdiff_t first, std::ptrdiff_t count) {
+        for (std::ptrdiff_t y = first; y < first + count; ++y) {
+          tile.row(src.row(y), src.channels, dst.row(y), src.width);
+        }
+      });
 }
 
 }  // namespace

@@ -40,6 +40,9 @@ struct Sobel {
   }
 };
 
+template <class T>
+constinit runtime::Kernel sobel_kernel("sobel", runtime::element_name<T>);
+
 template <class In, class Out>
 void sobel_of(ImageView<const In> src, ImageView<Out> dst, const SobelOptions& options) {
   check_images("sobel", src, dst);
@@ -49,7 +52,7 @@ void sobel_of(ImageView<const In> src, ImageView<Out> dst, const SobelOptions& o
     refuse("sobel", "dx is " + std::to_string(options.dx) + " and dy is " + std::to_string(options.dy) +
                         ", expected 0 or 1, and not both 0");
   }
-  run_line_filter(Sobel<In, Out>{sobel_tile<In, Out>(), options.dx, options.dy}, src, dst, options);
+  run_line_filter(sobel_kernel<In>, Sobel<In, Out>{sobel_tile<In, Out>(), options.dx, options.dy}, src, dst, options);
 }
 
 }  // namespace

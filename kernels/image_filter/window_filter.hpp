@@ -106,7 +106,7 @@ void WindowCall<Filter>::filter_rows(std::ptrdiff_t first, std::ptrdiff_t count)
 
 // The filter with the options' backend and border. Everything but its own options has to be checked before.
 template <class Filter, class Options>
-void run_window_filter(const Filter& filter, ImageView<const typename Filter::In> src,
+void run_window_filter(runtime::Kernel& kernel, const Filter& filter, ImageView<const typename Filter::In> src,
                        ImageView<typename Filter::Out> dst, const Options& options) {
   constexpr std::size_t sample_bytes = sizeof(typename Filter::In) + sizeof(typename Filter::Out);
   const double samples =
@@ -117,7 +117,8 @@ void run_window_filter(const Filter& filter, ImageView<const typename Filter::In
                                    .border = options.border,
                                    .border_value = saturated<typename Filter::In>(options.border_value)};
   runtime::Participants participants;
-  run_strips(runtime::choose(options.backend, {samples * filter.operations(), samples * sample_bytes}), participants,
+  run_strips(runtime::choose(kernel, options.backend, {samples * filter.operations(), samples * sample_bytes}),
+             participants,
              {.rows = samples == 0 ? 0 : src.height,
               // The same rows are computed together however many strips there are.
               .unit = Filter::together,

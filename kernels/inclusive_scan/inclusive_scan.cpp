@@ -51,6 +51,9 @@ bool streams(std::span<const T> in, std::span<T> out) {
 }
 
 template <class T>
+constinit runtime::Kernel kernel("inclusive_scan", runtime::element_name<T>);
+
+template <class T>
 void scan(std::span<const T> in, std::span<T> out, const InclusiveScanOptions& options) {
   // Signed integers as unsigned ones, which may overflow.
   using Element =
@@ -59,7 +62,7 @@ void scan(std::span<const T> in, std::span<T> out, const InclusiveScanOptions& o
   check(in, out);
   const auto count = static_cast<std::ptrdiff_t>(in.size());
   const auto n = static_cast<double>(count);
-  runtime::Choice choice = runtime::choose(options.backend, {.flops = 4 * n, .bytes = 2 * sizeof(T) * n});
+  runtime::Choice choice = runtime::choose(kernel<T>, options.backend, {.flops = 4 * n, .bytes = 2 * sizeof(T) * n});
   if (count == 0) return runtime::record_run(choice, 0);
 
   const std::ptrdiff_t chunks = (count - 1) / Blocks::chunk + 1;

@@ -74,9 +74,12 @@ void fill_columns(T* x, const PlaneRegion<T>& region, std::ptrdiff_t cols, std::
 }
 
 template <class T>
+constinit runtime::Kernel kernel("mandelbrot", runtime::element_name<T>);
+
+template <class T>
 void count_escapes(const PlaneRegion<T>& region, MatrixView<std::int32_t> counts, const MandelbrotOptions& options) {
   check(region, counts, options);
-  runtime::Choice choice = runtime::choose(options.backend, work_of(counts, options.max_iterations));
+  runtime::Choice choice = runtime::choose(kernel<T>, options.backend, work_of(counts, options.max_iterations));
   choice.limit_threads(counts.rows);
   if (counts.rows == 0 || counts.cols == 0) return runtime::record_run(choice, 0);
   runtime::Participants participants;

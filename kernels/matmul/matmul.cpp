@@ -15,6 +15,11 @@ namespace speedwell {
 namespace {
 
 template <class T>
+constinit runtime::Kernel kernel("matmul", runtime::element_name<T>);
+template <class T>
+constinit runtime::Kernel batch_kernel("matmul_batch", runtime::element_name<T>);
+
+template <class T>
 std::string shape_of(MatrixView<T> matrix) {
   return std::to_string(matrix.rows) + " x " + std::to_string(matrix.cols);
 }
@@ -110,7 +115,7 @@ template <class T>
 [[gnu::noinline]] void multiply_checked(const MatrixView<const T>& a, const MatrixView<const T>& b,
                                         const MatrixView<T>& c, const MatmulOptions& options) {
   check(a, b, c);
-  const runtime::Choice choice = runtime::choose(options.backend, work_of(a, b));
+  const runtime::Choice choice = runtime::choose(kernel<T>, options.backend, work_of(a, b));
   const auto alpha = static_cast<T>(options.alpha);
   const auto beta = static_cast<T>(options.beta);
   if (choice.threads == 1 && multiply_directly(a, b, c, alpha, beta)) return runtime::record_run(choice, 1);
@@ -151,7 +156,7 @@ void multiply_batch(const MatrixBatchView<const T>& a, const MatrixBatchView<con
   const runtime::Work each = work_of(a.first, b.first);
   const auto count = static_cast<double>(c.count);
   const runtime::Work all = {count * each.flops, count * each.bytes};
-  const runtime::Choice choice = runtime::choose(options.backend, all);
+  const runtime::Choice choice = runtime::choose(batch_kernel<T>, options.backend, all);
   const auto alpha = static_cast<T>(options.alpha);
   const auto beta = static_cast<T>(options.beta);
   // Large products that don't come out even among the threads are computed by all of them, one after the other.

@@ -14,9 +14,14 @@ namespace speedwell {
 namespace {
 
 template <class T>
-T add_up(typename ReduceTile<T>::Reduce reduce, const T* x, const T* y, std::size_t count, runtime::Work work,
-         const ReduceOptions& options) {
-  runtime::Choice choice = runtime::choose(options.backend, work);
+constinit runtime::Kernel sum_kernel("sum", runtime::element_name<T>);
+template <class T>
+constinit runtime::Kernel dot_kernel("dot", runtime::element_name<T>);
+
+template <class T>
+T add_up(runtime::Kernel& kernel, typename ReduceTile<T>::Reduce reduce, const T* x, const T* y, std::size_t count,
+         runtime::Work work, const ReduceOptions& options) {
+  runtime::Choice choice = runtime::choose(kernel, options.backend, work);
   // A chunk at most has nothing to divide, and takes no longer than it would to ask for threads.
   if (count <= static_cast<std::size_t>(reduce_chunk<T>)) {
     choice.limit_threads(1);
@@ -33,7 +38,7 @@ template <class T>
 T sum_of(std::span<const T> x, const ReduceOptions& options) {
   runtime::check_span("sum", "x", x);
   const auto n = static_cast<double>(x.size());
-  return add_up(reduce_tile<T>().sum, x.data(), x.data(), x.size(), {n, sizeof(T) * n}, options);
+  return add_up(sum_kernel<T>, reduce_tile<T>().sum, x.data(), x.data(), x.size(), {n, sizeof(T) * n}, options);
 }
 
 template <class T>
@@ -45,7 +50,7 @@ T dot_of(std::span<const T> x, std::span<const T> y, const ReduceOptions& option
                           ", expected as many in both");
   }
   const auto n = static_cast<double>(x.size());
-  return add_up(reduce_tile<T>().dot, x.data(), y.data(), x.size(), {2 * n, 2 * sizeof(T) * n}, options);
+  return add_up(dot_kernel<T>, reduce_tile<T>().dot, x.data(), y.data(), x.size(), {2 * n, 2 * sizeof(T) * n}, options);
 }
 
 }  // namespace

@@ -48,6 +48,9 @@ void sort_at_once(const T* in, T* out, std::ptrdiff_t n, OrderedKeyOf<T>* scratc
 }
 
 template <class T>
+constinit runtime::Kernel kernel("sort", runtime::element_name<T>);
+
+template <class T>
 void sort_checked(std::span<const T> in, std::span<T> out, const SortOptions& options) {
   const auto n = std::ssize(in);
   constexpr std::ptrdiff_t key_bytes = sizeof(T);
@@ -55,7 +58,8 @@ void sort_checked(std::span<const T> in, std::span<T> out, const SortOptions& op
   // the keys each end with a join.
   const double levels = std::log2(static_cast<double>(n) + 1);
   const double bytes = key_bytes * static_cast<double>(n);
-  runtime::Choice choice = runtime::choose(options.backend, {.flops = bytes * levels, .bytes = 2 * bytes / 4});
+  runtime::Choice choice =
+      runtime::choose(kernel<T>, options.backend, {.flops = bytes * levels, .bytes = 2 * bytes / 4});
   if (n == 0) return runtime::record_run(choice, 0);
   runtime::Participants participants;
   choice.limit_threads(n / SampleSortShape::least_keys);

@@ -41,9 +41,14 @@ struct Cut {
   }
 };
 
+template <class T>
+constinit runtime::Kernel copy_kernel("copy", runtime::element_name<T>);
+template <class T>
+constinit runtime::Kernel triad_kernel("triad", runtime::element_name<T>);
+
 // Runs body(first, count) on all of 0 .. count - 1, in blocks.
 template <class T, class Body>
-void run(std::ptrdiff_t count, runtime::Work work, const Backend& backend, const Body& body) {
+void run(runtime::Kernel& kernel, std::ptrdiff_t count, runtime::Work work, const Backend& backend, const Body& body) {
   struct Call {
     const Body& body;
     Cut cut;
@@ -56,7 +61,7 @@ void run(std::ptrdiff_t count, runtime::Work work, const Backend& backend, const
       body(first, cut.begin(block + 1) - first);
     }
   };
-  runtime::Choice choice = runtime::choose(backend, work);
+  runtime::Choice choice = runtime::choose(kernel, backend, work);
   if (count == 0) return runtime::record_run(choice, 0);
   Cut cut = {.count = count, .blocks = 1, .line = 64 / sizeof(T)};
   choice.limit_threads(cut.lines());
@@ -75,7 +80,7 @@ void copy_of(std::span<const T> in, std::span<T> out, const CopyOptions& options
   runtime::check_apart("copy", "out", out, "in", in);
   const double bytes = 2.0 * static_cast<double>(out.size_bytes());
   const Store store = runtime::beyond_caches(bytes) ? Store::streaming : Store::cached;
-  run<T>(static_cast<std::ptrdiff_t>(out.size()), {.flops = 0, .bytes = bytes}, options.backend,
+  run<T>(copy_kernel<T>, static_cast<std::ptrdiff_t>(out.size()), {.flops = 0, .bytes = bytes}, options.backend,
          [in = in.data(), out = out.data(), store, &tile = stream_tile<T>()](
              std::ptrdiff_t first, std::ptrdiff_t count) { tile.copy(in + first, out + first, count, store); });
 }
@@ -93,8 +98,8 @@ void triad_of(std::span<const T> b, std::span<const T> c, std::span<T> a, const 
   const double bytes = 3.0 * static_cast<double>(a.size_bytes());
   // In place, the lines of `a` are in the caches already.
   const Store store = !in_place && runtime::beyond_caches(bytes) ? Store::streaming : Store::cached;
-  run<T>(static_cast<std::ptrdiff_t>(a.size()), {.flops = 2.0 * static_cast<double>(a.size()), .bytes = bytes},
-         options.backend,
+  run<T>(triad_kernel<T>, static_cast<std::ptrdiff_t>(a.size()),
+         {.flops = 2.0 * static_cast<double>(a.size()), .bytes = bytes}, options.backend,
          [a = a.data(), b = b.data(), c = c.data(), scale = static_cast<T>(options.scale), store,
           &tile = stream_tile<T>()](std::ptrdiff_t first, std::ptrdiff_t count) {
            tile.triad(b + first, c + first, a + first, count, scale, store);

@@ -11,12 +11,16 @@
 
 #include "runtime/environment.hpp"
 #include "runtime/parallel_for/parallel_for_blocks.hpp"
+#include "runtime/picker/wisdom.hpp"
 
 namespace speedwell {
 
 namespace runtime {
 
 namespace {
+
+// What a loop's body does is anybody's guess.
+constinit Kernel any_loop("parallel_for", "");
 
 void check(std::string_view what, std::ptrdiff_t value) {
   if (value >= 0) return;
@@ -34,7 +38,7 @@ bool is_open(const Backend& backend) {
 // longer ranges, so that looking at the clock costs next to nothing and no index is waited for long.
 std::ptrdiff_t begin_alone(const ParallelForBlocks& blocks) {
   using Clock = std::chrono::steady_clock;
-  constexpr auto worth_a_fork = std::chrono::duration<double>(2 * fork_join_seconds);
+  constexpr auto worth_a_fork = std::chrono::duration<double>(2 * assumed_fork_join_s);
   const auto begin = Clock::now();
   std::ptrdiff_t done = 0, wanted = std::max<std::ptrdiff_t>(blocks.grain, 1);
   while (done < blocks.count && Clock::now() - begin < worth_a_fork) {
@@ -59,7 +63,7 @@ void parallel_for(std::ptrdiff_t count, ErasedRangeBody body, const ParallelForO
   runtime::check("count", count);
   runtime::check("grain", options.grain);
   // As if it were large: what Automatic makes of that is reconsidered below.
-  Choice choice = choose(options.backend, {.flops = std::numeric_limits<double>::infinity()});
+  Choice choice = choose(any_loop, options.backend, {.flops = std::numeric_limits<double>::infinity()});
   if (count == 0) return record_run(choice, 0);
 
   Participants participants;

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/picker/picker.hpp"
+
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include <speedwell/machine.hpp>
+
+#include "runtime/caches.hpp"
+#include "runtime/message.hpp"
+#include "runtime/picker/wisdom_file.hpp"
+#include "runtime/process.hpp"
+
+namespace speedwell::runtime {
+
+// Guarded by process_lock(): plans are made a few times in a process's life.
+class Picker {
+ public:
+  const Plan& make_plan(Kernel& kernel) {
+    // Outside the lock: it reads files, and tells a handler of what is wrong with them.
+    load_wisdom();
+    const Limits limits = machine_limits();
+    const std::string name = kernel.name();
+    const std::lock_guard lock(process_lock());
+    const unsigned generation = detail::wisdom_generation.load(std::memory_order_relaxed);
+    const Plan* const old = kernel.plan_.load(std::memory_order_relaxed);
+    if (old != nullptr && old->generation == generation) return *old;
+    Plan* const plan = new Plan{generation, {}};
+    plans_.push_back(plan);
+    for (int bound = 0; bound < bounds; ++bound) {
+      const Predictor predictor(*wisdom_, name, static_cast<Bound>(bound), limits);
+      plan->curves[bound] = {steps(predictor), predictor.tuned()};
+    }
+    if (old == nullptr) {
+      kernel.next_ = kernels_;
+      kernels_ = &kernel;
+    }
+    kernel.plan_.store(plan, std::memory_order_release);
+    return *plan;
+  }
+
+  void set_wisdom(const Wisdom& wisdom) {
+    const std::lock_guard lock(process_lock());
+    wisdom_ = wisdom;
+    detail::wisdom_generation.fetch_add(1, std::memory_order_relaxed);
+  }
+
+  Wisdom wisdom() {
+    load_wisdom();
+    const std::lock_guard lock(process_lock());
+    return *wisdom_;
+  }
+
+  void forget() {
+    const std::lock_guard lock(process_lock());
+    for (; kernels_ != nullptr; kernels_ = kernels_->next_) kernels_->plan_.store(nullptr, std::memory_order_relaxed);
+    for (const Plan* plan : plans_) delete plan;
+    plans_ = {};
+    wisdom_.reset();
+    complained_ = false;
+  }
+
+ private:
+  void load_wisdom() {
+    {
+      const std::lock_guard lock(process_lock());
+      if (wisdom_) return;
+    }
+    const std::string path = wisdom_path();
+    ReadWisdom read;
+    if (!path.empty()) read = read_wisdom(path, machine_fingerprint());
+    {
+      const std::lock_guard lock(process_lock());
+      if (!wisdom_) wisdom_ = std::move(read.wisdom);
+    }
+    if (read.complaint.empty() || complained_.exchange(true, std::memory_order_relaxed)) return;
+    message(MessageLevel::warning, read.complaint);
+  }
+
+  std::optional<Wisdom> wisdom_;  // empty: not read yet
+  std::atomic<bool> complained_ = false;
+  std::vector<const Plan*> plans_;  // older ones too, as calls may still be reading them
+  Kernel* kernels_ = nullptr;
+};
+
+namespace {
+
+// Never destroyed: other threads may still call the library while the process exits.
+Picker& picker() {
+  static Picker& the_picker = *new Picker;
+  return the_picker;
+}
+
+thread_local constinit CallProbe* probe = nullptr;
+
+}  // namespace
+
+const Plan& detail::make_plan(Kernel& kernel) { return picker().make_plan(kernel); }
+
+void set_wisdom(const Wisdom& wisdom) { picker().set_wisdom(wisdom); }
+
+Wisdom current_wisdom() { return picker().wisdom(); }
+
+Limits machine_limits() {
+  double last_level = 0;
+  for (const Cache& cache : machine().caches) last_level = static_cast<double>(cache.bytes);
+  return {machine().default_threads, last_level};
+}
+
+void forget_plans() { picker().forget(); }
+
+CallProbe::CallProbe() : outer_(std::exchange(probe, this)) {}
+
+CallProbe::~CallProbe() { probe = outer_; }
+
+CallProbe* CallProbe::current() { return probe; }
+
+}  // namespace speedwell::runtime

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/picker/setting.hpp"
+
+#include <charconv>
+
+#include "runtime/built.hpp"
+
+namespace speedwell::runtime {
+
+namespace {
+
+bool is_built_kind(Setting::Kind kind) {
+  if (kind == Setting::openmp) return built<OpenMp>;
+  if (kind == Setting::tbb) return built<Tbb>;
+  return true;
+}
+
+constexpr Setting::Kind kinds[] = {Setting::sequential, Setting::threads, Setting::openmp, Setting::tbb};
+
+}  // namespace
+
+Model model_of(Setting setting) {
+  switch (setting.kind) {
+    case Setting::threads:
+      return Threads{setting.count};
+    case Setting::openmp:
+      return OpenMp{setting.count};
+    case Setting::tbb:
+      return Tbb{setting.count};
+    case Setting::sequential:
+      break;
+  }
+  return Sequential{};
+}
+
+std::string_view model_name(Setting setting) {
+  return std::visit([](auto model) { return decltype(model)::name; }, model_of(setting));
+}
+
+std::string text(Setting setting) {
+  std::string words(model_name(setting));
+  if (setting.kind != Setting::sequential) words += "/" + std::to_string(setting.count);
+  return words;
+}
+
+bool parse_setting(std::string_view text, Setting& setting) {
+  for (const Setting::Kind kind : kinds) {
+    const std::string_view name = model_name({kind, 1});
+    if (!text.starts_with(name)) continue;
+    const std::string_view rest = text.substr(name.size());
+    if (kind == Setting::sequential) {
+      setting = {};
+      return rest.empty();
+    }
+    if (!rest.starts_with('/')) return false;
+    int count = 0;
+    const char* const end = rest.data() + rest.size();
+    const auto [stop, error] = std::from_chars(rest.data() + 1, end, count);
+    setting = {kind, count};
+    return error == std::errc() && stop == end && count >= 2 && count <= max_threads && is_built_kind(kind);
+  }
+  return false;
+}
+
+std::vector<Setting> candidates(int most_threads) {
+  std::vector<Setting> all = {{}};
+  for (int count = 2; count <= most_threads;) {
+    for (const Setting::Kind kind : kinds) {
+      if (kind != Setting::sequential && is_built_kind(kind)) all.push_back({kind, count});
+    }
+    if (count == most_threads) break;
+    count = count * 2 < most_threads ? count * 2 : most_threads;
+  }
+  return all;
+}
+
+}  // namespace speedwell::runtime

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/picker/wisdom.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace speedwell::runtime {
+
+namespace {
+
+// Points nearer than this are one and the same size, measured again.
+constexpr double same_extent = 1.01;
+
+// How much faster several threads must look: measured times err by a few percent, estimates by much more, and having
+// stayed sequential then costs no more than that.
+constexpr double gain_if_tuned = 1.03;
+constexpr double gain_if_estimated = 1.10;
+// Among settings with several threads.
+constexpr double tie = 1.02;
+
+// The value at the nearest of the keys.
+template <class Map, class Distance>
+double nearest_value(const Map& map, const Distance& distance) {
+  return std::min_element(map.begin(), map.end(),
+                          [&](const auto& a, const auto& b) { return distance(a.first) < distance(b.first); })
+      ->second;
+}
+
+}  // namespace
+
+double CostModel::fork_join(Setting setting) const {
+  if (setting.count <= 1) return 0;
+  std::map<int, double> of_kind;
+  for (const auto& [measured, seconds] : fork_join_s) {
+    if (measured.kind == setting.kind) of_kind[measured.count] = seconds;
+  }
+  if (of_kind.empty()) return assumed_fork_join_s;
+  return nearest_value(of_kind, [&](int count) { return std::abs(count - setting.count); });
+}
+
+double CostModel::speedup_of_memory(int threads) const {
+  if (memory_speedup.empty()) return std::min<double>(threads, assumed_memory_speedup);
+  return std::max(1.0, nearest_value(memory_speedup, [&](int count) { return std::abs(count - threads); }));
+}
+
+double CostModel::slowness_of(std::string_view kernel) const {
+  const auto found = slowness.find(kernel);
+  return found == slowness.end() ? assumed_slowness : found->second;
+}
+
+const double* TunedPoint::time_of(Setting setting) const {
+  for (const auto& [measured, seconds] : times_s) {
+    if (measured == setting) return &seconds;
+  }
+  return nullptr;
+}
+
+const TunedCurve* Wisdom::curve(std::string_view kernel, Bound bound) const {
+  const auto found = kernels.find(kernel);
+  if (found == kernels.end()) return nullptr;
+  const TunedCurve& curve = found->second[static_cast<int>(bound)];
+  return curve.empty() ? nullptr : &curve;
+}
+
+void Wisdom::add(std::string_view kernel, Bound bound, const TunedPoint& point) {
+  auto found = kernels.find(kernel);
+  if (found == kernels.end()) found = kernels.emplace(std::string(kernel), std::array<TunedCurve, bounds>{}).first;
+  TunedCurve& curve = found->second[static_cast<int>(bound)];
+  std::erase_if(curve, [&](const TunedPoint& old) {
+    return old.extent_s < point.extent_s * same_extent && point.extent_s < old.extent_s * same_extent;
+  });
+  const auto place = std::find_if(curve.begin(), curve.end(),
+                                  [&](const TunedPoint& other) { return other.extent_s > point.extent_s; });
+  curve.insert(place, point);
+}
+
+void Wisdom::merge(const Wisdom& newer) {
+  for (const auto& [setting, seconds] : newer.cost.fork_join_s) cost.fork_join_s[setting] = seconds;
+  for (const auto& [threads, speedup] : newer.cost.memory_speedup) cost.memory_speedup[threads] = speedup;
+  for (const auto& [kernel, slowness] : newer.cost.slowness) cost.slowness[kernel] = slowness;
+  for (const auto& [kernel, curves] : newer.kernels) {
+    for (int bound = 0; bound < bounds; ++bound) {
+      for (const TunedPoint& point : curves[bound]) add(kernel, static_cast<Bound>(bound), point);
+    }
+  }
+}
+
+Predictor::Predictor(const Wisdom& wisdom, std::string_view kernel, Bound bound, Limits limits)
+    : bound_(bound), slowness_(wisdom.cost.slowness_of(kernel)), cache_bytes_(limits.cache_bytes) {
+  const TunedCurve* const curve = wisdom.curve(kernel, bound);
+  for (const Setting setting : candidates(limits.most_threads)) {
+    candidates_.push_back({setting, wisdom.cost.fork_join(setting), wisdom.cost.speedup_of_memory(setting.count), {}});
+  }
+  if (curve == nullptr) return;
+  for (const TunedPoint& point : *curve) {
+    log_extents_.push_back(std::log(point.extent_s));
+    for (Candidate& each : candidates_) {
+      const double* const time = point.time_of(each.setting);
+      each.log_times.push_back(time != nullptr ? std::log(*time) : std::numeric_limits<double>::quiet_NaN());
+    }
+  }
+}
+
+double Predictor::tuned_time(const Candidate& candidate, double extent_s) const {
+  const double log_extent = std::log(extent_s);
+  const std::size_t after = static_cast<std::size_t>(
+      std::lower_bound(log_extents_.begin(), log_extents_.end(), log_extent) - log_extents_.begin());
+  if (after > 0 && after < log_extents_.size()) {
+    const double part = (log_extent - log_extents_[after - 1]) / (log_extents_[after] - log_extents_[after - 1]);
+    return std::exp(candidate.log_times[after - 1] * (1 - part) + candidate.log_times[after] * part);
+  }
+  // Beyond the ends time grows with the work, but for what a fork-join takes.
+  const std::size_t nearest = after == 0 ? 0 : after - 1;
+  const double time = std::exp(candidate.log_times[nearest]);
+  const double fixed = std::min(candidate.fork_join_s, time / 2);
+  return fixed + (time - fixed) * std::exp(log_extent - log_extents_[nearest]);
+}
+
+double Predictor::estimated_time(const Candidate& candidate, double extent_s) const {
+  const double one_core_s = extent_s * slowness_;
+  const double threads = candidate.setting.count;
+  const bool from_memory = bound_ == Bound::memory && extent_s * reference_bytes > cache_bytes_;
+  const double speedup = from_memory ? std::min(threads, candidate.memory_speedup) : threads;
+  return candidate.fork_join_s + one_core_s / speedup;
+}
+
+void Predictor::predict(double extent_s, std::vector<Prediction>& predictions) const {
+  predictions.clear();
+  for (const Candidate& each : candidates_) {
+    const double seconds = tuned() ? tuned_time(each, extent_s) : estimated_time(each, extent_s);
+    if (!std::isnan(seconds)) predictions.push_back({each.setting, seconds});
+  }
+}
+
+Setting best_of(const std::vector<Prediction>& predictions, bool tuned) {
+  if (predictions.empty()) return {};
+  const auto faster = [](const Prediction& a, const Prediction& b) { return a.seconds < b.seconds; };
+  const double least = std::min_element(predictions.begin(), predictions.end(), faster)->seconds;
+  for (const Prediction& each : predictions) {
+    const double gain = each.setting.count > 1 ? tie : tuned ? gain_if_tuned : gain_if_estimated;
+    if (each.seconds <= least * gain) return each.setting;
+  }
+  return {};
+}
+
+std::vector<Step> steps(const Predictor& predictor) {
+  // From below what any call takes to beyond what anybody waits for; a choice changes within an eighth of an octave of
+  // where it should.
+  constexpr double least_s = 1e-8;
+  constexpr double most_s = 16;
+  constexpr double step = 1.0905077326652577;  // 2^(1/8)
+  std::vector<Step> found;
+  std::vector<Prediction> predictions;
+  double below_s = least_s;
+  for (double extent_s = least_s; extent_s < most_s; extent_s = below_s) {
+    below_s = extent_s * step;
+    predictor.predict(extent_s * std::sqrt(step), predictions);
+    const Setting setting = best_of(predictions, predictor.tuned());
+    if (!found.empty() && found.back().setting == setting) {
+      found.back().below_s = below_s;
+    } else {
+      found.push_back({below_s, setting});
+    }
+  }
+  found.back().below_s = std::numeric_limits<double>::infinity();
+  return found;
+}
+
+}  // namespace speedwell::runtime

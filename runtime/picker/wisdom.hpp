@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is known of a machine: what its fork-joins and its memory cost, and how kernels did on it. And what follows for
+// a call of some extent.
+#pragma once
+
+#include <array>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "runtime/picker/kernel.hpp"
+#include "runtime/picker/setting.hpp"
+
+namespace speedwell::runtime {
+
+// The model of a call's time behind an estimate, with t one core's time, p threads and F a fork-join:
+//
+//   T(1) = t,   T(p) = F(model, p) + t / s(p)
+//
+// where s(p) is p, or for what goes through to the memory as many times one core's bandwidth as p cores have, if that
+// is less.
+struct CostModel {
+  std::map<Setting, double> fork_join_s;                // measured ones
+  std::map<int, double> memory_speedup;                 // by threads: of the bandwidth, over one core's
+  std::map<std::string, double, std::less<>> slowness;  // by kernel: times its extent that a call takes one core
+
+  bool empty() const { return fork_join_s.empty() && memory_speedup.empty() && slowness.empty(); }
+
+  // Of what wasn't measured: stated constants, or for other thread counts the nearest measured one's.
+  double fork_join(Setting setting) const;
+  double speedup_of_memory(int threads) const;
+  double slowness_of(std::string_view kernel) const;
+};
+
+// From the call to the last thread's end, with workers that sleep: 5 to 20 us on a bare machine, 30 to 120 us measured
+// in a small virtual one (2 us where they still spin).
+inline constexpr double assumed_fork_join_s = 50e-6;
+
+// How many times its extent a call takes: less than nearly all do, as expecting it to be longer than it is would send
+// short calls to threads.
+inline constexpr double assumed_slowness = 1;
+
+// How many times one core's bandwidth a machine has at least, if it has the cores: true of all but the smallest
+// laptops.
+inline constexpr double assumed_memory_speedup = 2;
+
+// A call of some extent, measured in all candidates that were still of interest.
+struct TunedPoint {
+  double extent_s = 0;
+  std::vector<std::pair<Setting, double>> times_s;  // the candidates' medians; sequential is always among them
+
+  const double* time_of(Setting setting) const;
+};
+
+// Of one kernel under one bound, by rising extent.
+using TunedCurve = std::vector<TunedPoint>;
+
+struct Wisdom {
+  CostModel cost;
+  std::map<std::string, std::array<TunedCurve, bounds>, std::less<>> kernels;
+
+  bool empty() const { return cost.empty() && kernels.empty(); }
+  const TunedCurve* curve(std::string_view kernel, Bound bound) const;
+  void add(std::string_view kernel, Bound bound, const TunedPoint& point);
+
+  // Takes over what `newer` has; points of nearly the same extent are replaced.
+  void merge(const Wisdom& newer);
+};
+
+// What is expected of a setting, and from where that is known.
+struct Prediction {
+  Setting setting;
+  double seconds = 0;
+};
+
+// What bounds every answer for one machine.
+struct Limits {
+  int most_threads = 1;
+  double cache_bytes = 0;  // of the last level; 0: unknown, and all calls count as going to memory
+};
+
+// Times of all candidates for one kernel's calls under one bound: interpolated between the points of its curve where it
+// was tuned, else by the cost model.
+class Predictor {
+ public:
+  Predictor(const Wisdom& wisdom, std::string_view kernel, Bound bound, Limits limits);
+
+  bool tuned() const { return !log_extents_.empty(); }
+
+  // In order of preference; without candidates that were given up at the points around.
+  void predict(double extent_s, std::vector<Prediction>& predictions) const;
+
+ private:
+  struct Candidate {
+    Setting setting;
+    double fork_join_s;
+    double memory_speedup;
+    std::vector<double> log_times;  // by point; NaN where it was given up
+  };
+  double tuned_time(const Candidate& candidate, double extent_s) const;
+  double estimated_time(const Candidate& candidate, double extent_s) const;
+
+  Bound bound_;
+  double slowness_;
+  double cache_bytes_;
+  std::vector<double> log_extents_;
+  std::vector<Candidate> candidates_;
+};
+
+// The one to use. Of settings that are as good as equally fast the first, so the one with the fewest threads; several
+// threads at all only for a gain that predictions can be trusted with.
+Setting best_of(const std::vector<Prediction>& predictions, bool tuned);
+
+// The settings along the axis of extents: step i holds below its own end and from the end of the one before on.
+struct Step {
+  double below_s = 0;
+  Setting setting;
+};
+std::vector<Step> steps(const Predictor& predictor);
+
+}  // namespace speedwell::runtime
