@@ -83,6 +83,10 @@ struct Case {
   // for one out of range. Empty: the listed sizes are all there are.
   std::function<std::optional<Case>(std::string_view size)> of_size{};
 
+  // A size for of_size: the smallest worth asking about at 0, where a call is over before a thread could begin, the
+  // largest at 1; evenly on a logarithmic scale. Empty: the case isn't tuned.
+  std::function<std::string(double part)> size_at{};
+
   std::string weak_of{};  // the case that this one is the weak scaling of
   std::string rule{};     // how it grows with the threads: "pixels ∝ p"
 

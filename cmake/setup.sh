@@ -24,7 +24,7 @@ build   libeigen3-dev           header:eigen3/Eigen/Core
 build   libfmt-dev              header:fmt/format.h
 bench   libbenchmark-dev        header:benchmark/benchmark.h
 bench   libcli11-dev            header:CLI/CLI.hpp
-bench   nlohmann-json3-dev      header:nlohmann/json.hpp
+build   nlohmann-json3-dev      header:nlohmann/json.hpp
 bench   libpng-dev              header:png.h
 bench   libjpeg-dev             header:jpeglib.h
 bench   gnuplot-nox             command:gnuplot

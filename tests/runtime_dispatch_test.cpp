@@ -41,13 +41,16 @@ using speedwell::Tbb;
 using speedwell::Threads;
 using speedwell::runtime::built;
 using speedwell::runtime::Choice;
-using speedwell::runtime::choose;
 using speedwell::runtime::Participants;
 using speedwell::runtime::run_on;
 using speedwell::runtime::Work;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
+
+constinit speedwell::runtime::Kernel own_kernel("runtime_dispatch_test", "");
+
+Choice choose(const Backend& backend, Work work) { return speedwell::runtime::choose(own_kernel, backend, work); }
 
 constexpr Work large{.flops = 1e12, .bytes = 1e9};
 constexpr Work small{.flops = 1000, .bytes = 1000};

@@ -25,6 +25,8 @@
 
 namespace {
 
+constinit speedwell::runtime::Kernel own_kernel("runtime_fault_test", "");
+
 constexpr int never = -1;
 std::atomic<int> threads_left = never;      // how many more can be made
 std::atomic<int> allocations_left = never;  // how many more succeed
@@ -109,7 +111,7 @@ TEST(Faults, FewerThreadsWhereSomeCantBeMade) {
 TEST(Faults, LastRunSaysThatThreadsWereMissing) {
   speedwell::shutdown();
   threads_left = 1;
-  const auto choice = speedwell::runtime::choose(speedwell::Threads{4}, {});
+  const auto choice = speedwell::runtime::choose(own_kernel, speedwell::Threads{4}, {});
   speedwell::runtime::Participants participants;
   tests::run_model_on(choice, participants, 16, [&](std::ptrdiff_t) { participants.note(); });
   threads_left = never;
@@ -119,7 +121,7 @@ TEST(Faults, LastRunSaysThatThreadsWereMissing) {
 
 TEST(Faults, NoAllocationOnceWarm) {
   const auto call = [] {
-    const auto choice = speedwell::runtime::choose(speedwell::Threads{4}, {});
+    const auto choice = speedwell::runtime::choose(own_kernel, speedwell::Threads{4}, {});
     speedwell::runtime::Participants participants;
     const speedwell::runtime::LeasedBuffer buffer(100000);
     speedwell::runtime::run_on(choice, participants, [&](auto model) {
@@ -145,7 +147,7 @@ TEST(Faults, AFailedAllocationReachesTheCallerAndTheNextCallIsRight) {
     bool failed = false;
     allocations_left = n;
     try {
-      const auto choice = speedwell::runtime::choose(speedwell::Threads{3}, {});
+      const auto choice = speedwell::runtime::choose(own_kernel, speedwell::Threads{3}, {});
       speedwell::runtime::Participants participants;
       const speedwell::runtime::LeasedBuffer buffer(5 << 20);
       std::byte* const scratch = speedwell::runtime::thread_workspace(1 << 20);

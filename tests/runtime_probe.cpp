@@ -14,12 +14,16 @@
 
 namespace runtime = speedwell::runtime;
 
+namespace {
+constinit runtime::Kernel kernel("runtime_probe", "");
+}  // namespace
+
 int main(int argc, char** argv) {
   if (argc != 4) return 2;
   for (int time = 0; time < 2; ++time) {
     try {
       const auto backend = speedwell::backend_from_name(argv[1], std::atoi(argv[2]));
-      const runtime::Choice choice = runtime::choose(backend, {.flops = std::atof(argv[3])});
+      const runtime::Choice choice = runtime::choose(kernel, backend, {.flops = std::atof(argv[3])});
       const auto isa = name(runtime::current_isa());
       const runtime::Participants participants;
       runtime::run_on(choice, participants,

@@ -8,6 +8,7 @@
 #include "bench/cases/ceiling_case.hpp"
 #include "bench/cases/kernel_cases.hpp"
 #include "bench/cases/nested_case.hpp"
+#include "bench/cases/overhead_case.hpp"
 
 namespace speedwell::bench {
 
@@ -19,6 +20,7 @@ const std::vector<Case>& cases() {
     // Who has brought an image wants to know about that.
     if (case_image() != nullptr) std::erase_if(list, [](const Case& each) { return !each.on_image; });
     add(nested_cases(list));
+    if (case_image() == nullptr) add(overhead_cases());
     for (Case& each : list) each.traffic = traffic_ceiling(each);
     // Tiny ones come after all others, as a group, and then weak scaling.
     for (const std::string_view group : {tiny_kernel, weak_kernel}) {
@@ -61,6 +63,7 @@ Case tiny(Case of) {
   of.kernel = tiny_kernel;
   of.on_image = false;
   of.of_size = {};
+  of.size_at = {};
   return of;
 }
 
@@ -72,6 +75,7 @@ Case weak(Case of, std::string rule, std::function<Case(int threads)> grown) {
   of.quick = false;
   of.on_image = false;
   of.of_size = {};
+  of.size_at = {};
   of.make = [grown](int threads) { return grown(threads).make(threads); };
   // Named by the size that it grows from, so that its points are of one case.
   of.on = [of, grown = std::move(grown)](int threads) {

@@ -52,7 +52,10 @@ Case counts_of(ImageSize size, std::ptrdiff_t channels) {
 std::vector<Case> histogram_cases() {
   std::vector<Case> cases;
   for (const std::ptrdiff_t channels : {1, 3}) {
-    for (const ImageSize size : sizes_of_filter_cases()) cases.push_back(counts_of(size, channels));
+    for (const ImageSize size : sizes_of_filter_cases()) {
+      cases.push_back(
+          of_any_image_size(counts_of(size, channels), [=](ImageSize other) { return counts_of(other, channels); }));
+    }
   }
   cases.push_back(tiny(counts_of(icon_size, 1)));
   cases.push_back(weak_filter_case([](ImageSize size) { return counts_of(size, 1); }));

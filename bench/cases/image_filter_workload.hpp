@@ -18,6 +18,7 @@
 #include <speedwell/runtime.hpp>
 #include <speedwell/view.hpp>
 
+#include "bench/cases/any_size.hpp"
 #include "bench/cases/buffer.hpp"
 #include "bench/cases/case_image.hpp"
 #include "bench/cases/image_filter_case.hpp"
@@ -233,6 +234,29 @@ constexpr const char* sample_name() {
   return sizeof(S) == 1 ? "u8" : "u16";
 }
 
+inline std::optional<ImageSize> image_size_of(std::string_view text) {
+  const auto sides = numbers_of_size<2>(text, 1 << 16);
+  return sides ? std::optional(ImageSize{(*sides)[0], (*sides)[1]}) : std::nullopt;
+}
+
+// From a thumbnail to twelve million pixels.
+inline std::string image_size_at(double part) {
+  const std::ptrdiff_t width = number_between(64, 4000, part);
+  return std::to_string(width) + "x" + std::to_string(width * 3 / 4);
+}
+
+// For cases whose results are as large as their images, or that know what others are: make_on(size) gives the case.
+template <class MakeOn>
+Case of_any_image_size(Case of, const MakeOn& make_on) {
+  if (of.on_image) return of;
+  of.of_size = [make_on](std::string_view text) -> std::optional<Case> {
+    const auto size = image_size_of(text);
+    return size ? std::optional<Case>(make_on(*size)) : std::nullopt;
+  };
+  of.size_at = image_size_at;
+  return of;
+}
+
 // kernel/u8c3SUFFIX/1920x1080
 template <class S, class D>
 Case make_filter_case(const std::string& kernel, const std::string& suffix, const FilterCase<S, D>& of) {
@@ -260,7 +284,11 @@ void add_filter_cases(std::vector<Case>& cases, const std::string& kernel, const
                       FilterCase<S, D> of, std::ptrdiff_t quick_width = 0) {
   for (const ImageSize size : sizes_of_filter_cases()) {
     of.size = size;
-    cases.push_back(make_filter_case(kernel, suffix, of));
+    cases.push_back(of_any_image_size(make_filter_case(kernel, suffix, of), [=](ImageSize other) {
+      FilterCase<S, D> sized = of;
+      sized.size = other;
+      return make_filter_case(kernel, suffix, sized);
+    }));
     if (size.width == quick_width) cases.back().quick = true;
   }
 }

@@ -9,6 +9,7 @@
 #include <speedwell/inclusive_scan.hpp>
 #include <speedwell/runtime.hpp>
 
+#include "bench/cases/any_size.hpp"
 #include "bench/cases/buffer.hpp"
 #include "bench/cases/inclusive_scan_case.hpp"
 #include "bench/cases/random.hpp"
@@ -99,6 +100,8 @@ Case scan_case(const char* type, std::ptrdiff_t count) {
       .written_bytes = n * sizeof(T),
       .precision = type,
       .make = [count](int threads) { return std::make_unique<Scan<T>>(count, threads); },
+      .of_size = any_count([=](std::ptrdiff_t other) { return scan_case<T>(type, other); }),
+      .size_at = count_at,
   };
 }
 

@@ -3,13 +3,16 @@
 #include <concepts>
 #include <cstdint>
 #include <numeric>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <speedwell/mandelbrot.hpp>
 #include <speedwell/runtime.hpp>
 
 #include "bench/case.hpp"
+#include "bench/cases/any_size.hpp"
 #include "bench/cases/buffer.hpp"
 #include "bench/cases/random.hpp"
 #include "kernels/mandelbrot/mandelbrot_tile.hpp"
@@ -170,6 +173,16 @@ double largest_static_share(int threads) {
   return largest / std::accumulate(costs.begin(), costs.end(), 0.0);
 }
 
+// By the kernel's own counts.
+template <class T>
+Size counted(Size size) {
+  std::vector<std::int32_t> counts(static_cast<std::size_t>(size.width * size.height));
+  mandelbrot(region<T>, {counts.data(), size.height, size.width},
+             {.max_iterations = size.max_iterations, .backend = Sequential{}});
+  size.iterations_f32 = size.iterations_f64 = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
+  return size;
+}
+
 template <class T>
 Case make_case(const char* type, const Size& size, RowDivision division = RowDivision::dynamic_rows) {
   constexpr double operations = 8;  // an iteration's
@@ -182,21 +195,25 @@ Case make_case(const char* type, const Size& size, RowDivision division = RowDiv
       .written_bytes = static_cast<double>(size.width * size.height) * sizeof(std::int32_t),
       .precision = type,
       .make = [size, division](int threads) { return std::make_unique<Escapes<T>>(size, division, threads); },
+      .of_size = [=](std::string_view text) -> std::optional<Case> {
+        const auto sides = numbers_of_size<2>(text, 4096);
+        if (!sides) return std::nullopt;
+        return make_case<T>(type, counted<T>({(*sides)[0], (*sides)[1], small_size.max_iterations, 0, 0}), division);
+      },
+      .size_at =
+          [](double part) {
+            const std::ptrdiff_t width = number_between(16, 1024, part);
+            return std::to_string(width) + "x" + std::to_string(width / 2);
+          },
   };
 }
 
-// As many rows as threads times those of the small size. Their iterations by the kernel's own counts.
+// As many rows as threads times those of the small size.
 template <class T>
 Case grown(const char* type, int threads) {
   Size size = small_size;
   size.height *= threads;
-  if (threads > 1) {
-    std::vector<std::int32_t> counts(static_cast<std::size_t>(size.width * size.height));
-    mandelbrot(region<T>, {counts.data(), size.height, size.width},
-               {.max_iterations = size.max_iterations, .backend = Sequential{}});
-    size.iterations_f32 = size.iterations_f64 = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
-  }
-  return make_case<T>(type, size);
+  return make_case<T>(type, threads > 1 ? counted<T>(size) : size);
 }
 
 template <class T>

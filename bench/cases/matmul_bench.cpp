@@ -15,6 +15,7 @@
 #include <speedwell/matmul.hpp>
 #include <speedwell/runtime.hpp>
 
+#include "bench/cases/any_size.hpp"
 #include "bench/cases/buffer.hpp"
 #include "bench/cases/matmul_case.hpp"
 #include "bench/cases/random.hpp"
@@ -379,37 +380,14 @@ constexpr std::array batch_sizes = {
 // Of each layout that isn't the usual one.
 constexpr std::array layout_sizes = {Size{200, 200, 200}, Size{1000, 37, 61}, Size{1000, 1000, 1000}};
 
-// Three numbers with an x between them; none begins with a zero, as a case has one name.
-std::optional<std::array<std::string, 3>> numbers_of(std::string_view text) {
-  std::array<std::string, 3> numbers;
-  for (std::size_t i = 0; i < numbers.size(); ++i) {
-    const std::size_t end = i + 1 < numbers.size() ? text.find('x') : text.size();
-    if (end == std::string_view::npos) return std::nullopt;
-    numbers[i] = text.substr(0, end);
-    const bool digits = std::ranges::all_of(numbers[i], [](char c) { return c >= '0' && c <= '9'; });
-    if (numbers[i].empty() || !digits || (numbers[i].size() > 1 && numbers[i].front() == '0')) return std::nullopt;
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return numbers;
-}
-
 // Nothing if the text isn't written as a size.
 std::optional<Size> size_of(std::string_view text) {
   // A gigabyte of floats a matrix, and a minute on one slow core.
   constexpr std::ptrdiff_t longest = 1'000'000, most_elements = std::ptrdiff_t{1} << 28;
   constexpr std::ptrdiff_t most_terms = std::ptrdiff_t{1} << 39;
-  const auto numbers = numbers_of(text);
-  if (!numbers) return std::nullopt;
-  std::array<std::ptrdiff_t, 3> sides = {};
-  for (std::size_t i = 0; i < sides.size(); ++i) {
-    const std::string& digits = (*numbers)[i];
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), sides[i]);
-    if (error != std::errc() || sides[i] < 1 || sides[i] > longest) {
-      throw InvalidArgument("the size " + std::string(text) + " of a product has " + digits +
-                            " in it, expected numbers from 1 to " + std::to_string(longest));
-    }
-  }
-  const auto [m, n, k] = sides;
+  const auto sides = numbers_of_size<3>(text, longest);
+  if (!sides) return std::nullopt;
+  const auto [m, n, k] = *sides;
   for (const auto& [rows, cols] : {std::pair(m, n), {m, k}, {k, n}}) {
     if (rows * cols > most_elements) {
       throw InvalidArgument("the size " + std::string(text) + " has a matrix of " + std::to_string(rows) + " x " +
@@ -440,6 +418,11 @@ Case make_case(const Size& size, const char* type, const NamedLayout& named = la
         const auto other = size_of(text);
         return other ? std::optional(make_case<T>(*other, type, named)) : std::nullopt;
       },
+      .size_at =
+          [](double part) {
+            const std::string side = std::to_string(number_between(12, 1000, part));
+            return side + "x" + side + "x" + side;
+          },
   };
 }
 
@@ -453,7 +436,13 @@ Case make_batch_case(const BatchSize& batch, const char* type) {
   made.bytes *= count;
   made.written_bytes *= count;
   made.make = [batch](int threads) { return std::make_unique<BatchProduct<T>>(batch.size, batch.count, threads); };
-  made.of_size = {};
+  made.of_size = [type](std::string_view text) -> std::optional<Case> {
+    const auto numbers = numbers_of_size<4>(text, 1'000'000);
+    if (!numbers) return std::nullopt;
+    const auto [m, n, k, others] = *numbers;
+    return make_batch_case<T>({{m, n, k}, others}, type);
+  };
+  made.size_at = [](double part) { return "16x16x16x" + std::to_string(number_between(10, 1e5, part)); };
   return made;
 }
 

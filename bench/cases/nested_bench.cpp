@@ -110,6 +110,7 @@ Case nested(Parallel parallel, Case of, int count) {
   case_of_all.written_bytes *= count;
   case_of_all.quick = false;
   case_of_all.of_size = {};
+  case_of_all.size_at = {};
   case_of_all.make = [parallel, of = std::move(of), count](int threads) {
     return std::make_unique<Nested>(parallel, of, count, threads);
   };

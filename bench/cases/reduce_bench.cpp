@@ -8,6 +8,7 @@
 #include <speedwell/reduce.hpp>
 #include <speedwell/runtime.hpp>
 
+#include "bench/cases/any_size.hpp"
 #include "bench/cases/buffer.hpp"
 #include "bench/cases/random_vector.hpp"
 #include "bench/cases/reduce_case.hpp"
@@ -121,7 +122,9 @@ Case dot_case(std::ptrdiff_t count) {
           .flops = 2 * n,  // a multiplication and an addition a term
           .bytes = 2 * sizeof(T) * n,
           .precision = std::same_as<T, float> ? "f32" : "f64",
-          .make = [count](int threads) { return std::make_unique<Dot<T>>(count, threads); }};
+          .make = [count](int threads) { return std::make_unique<Dot<T>>(count, threads); },
+          .of_size = any_count(dot_case<T>),
+          .size_at = count_at};
 }
 
 template <class T>
@@ -133,7 +136,9 @@ Case sum_case(std::ptrdiff_t count) {
           .flops = n,
           .bytes = sizeof(T) * n,
           .precision = std::same_as<T, float> ? "f32" : "f64",
-          .make = [count](int threads) { return std::make_unique<Sum<T>>(count, threads); }};
+          .make = [count](int threads) { return std::make_unique<Sum<T>>(count, threads); },
+          .of_size = any_count(sum_case<T>),
+          .size_at = count_at};
 }
 
 Case quick(Case which) {

@@ -112,9 +112,12 @@ std::vector<Case> resize_cases() {
   std::vector<Case> cases;
   for (const Kind& kind : kinds) {
     for (const ImageSize size : sizes_of_filter_cases()) {
-      cases.push_back(resized<std::uint8_t>(kind, size, 1));
-      cases.push_back(resized<std::uint8_t>(kind, size, 3));
-      cases.push_back(resized<float>(kind, size, 1));
+      cases.push_back(of_any_image_size(resized<std::uint8_t>(kind, size, 1),
+                                        [=](ImageSize other) { return resized<std::uint8_t>(kind, other, 1); }));
+      cases.push_back(of_any_image_size(resized<std::uint8_t>(kind, size, 3),
+                                        [=](ImageSize other) { return resized<std::uint8_t>(kind, other, 3); }));
+      cases.push_back(of_any_image_size(resized<float>(kind, size, 1),
+                                        [=](ImageSize other) { return resized<float>(kind, other, 1); }));
     }
   }
   cases.push_back(tiny(resized<std::uint8_t>(kinds[1], icon_size, 1)));

@@ -10,6 +10,7 @@
 #include <speedwell/runtime.hpp>
 #include <speedwell/sort.hpp>
 
+#include "bench/cases/any_size.hpp"
 #include "bench/cases/buffer.hpp"
 #include "bench/cases/random.hpp"
 #include "bench/cases/sort_case.hpp"
@@ -132,6 +133,8 @@ Case sort_case(std::string variant, Pattern pattern, std::ptrdiff_t n) {
       .precision = variant.substr(0, 3),
       .quick = variant == "f32" && n == 1'000'000,
       .make = [pattern, n](int threads) { return std::make_unique<Keys<T>>(pattern, n, threads); },
+      .of_size = any_count([=](std::ptrdiff_t other) { return sort_case<T>(variant, pattern, other); }),
+      .size_at = count_at,
   };
 }
 

@@ -8,6 +8,7 @@
 #include <speedwell/runtime.hpp>
 #include <speedwell/stream.hpp>
 
+#include "bench/cases/any_size.hpp"
 #include "bench/cases/buffer.hpp"
 #include "bench/cases/random_vector.hpp"
 #include "bench/cases/stream_case.hpp"
@@ -90,7 +91,9 @@ Case make_case(Kind kind, std::ptrdiff_t count) {
           .bytes = (triad ? 3 : 2) * n * sizeof(T),
           .written_bytes = n * sizeof(T),
           .precision = std::same_as<T, float> ? "f32" : "f64",
-          .make = [=](int threads) { return std::make_unique<Streamed<T>>(kind, count, threads); }};
+          .make = [=](int threads) { return std::make_unique<Streamed<T>>(kind, count, threads); },
+          .of_size = any_count([=](std::ptrdiff_t other) { return make_case<T>(kind, other); }),
+          .size_at = count_at};
 }
 
 }  // namespace

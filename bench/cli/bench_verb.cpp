@@ -52,19 +52,6 @@ void check(const BenchOptions& options) {
   }
 }
 
-// Not left to the command line's parser, which takes -1 for 2^64 - 1.
-std::uint64_t seed_of(const BenchOptions& options) {
-  if (options.seed.empty()) return std::random_device{}();
-  std::uint64_t seed = 0;
-  const char* const end = options.seed.data() + options.seed.size();
-  const auto [stop, error] = std::from_chars(options.seed.data(), end, seed);
-  if (error != std::errc() || stop != end) {
-    throw UsageError(fmt::format("--seed {}, expected a number from 0 to {}", options.seed,
-                                 std::numeric_limits<std::uint64_t>::max()));
-  }
-  return seed;
-}
-
 std::string counted(std::size_t count, std::string_view what) {
   return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
@@ -227,9 +214,22 @@ int resume(const BenchOptions& options, OfferImage offer_image, Progress& progre
 
 }  // namespace
 
+// Not left to the command line's parser, which takes -1 for 2^64 - 1.
+std::uint64_t seed_of(const std::string& text) {
+  if (text.empty()) return std::random_device{}();
+  std::uint64_t seed = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, seed);
+  if (error != std::errc() || stop != end) {
+    throw UsageError(
+        fmt::format("--seed {}, expected a number from 0 to {}", text, std::numeric_limits<std::uint64_t>::max()));
+  }
+  return seed;
+}
+
 int run_bench(const BenchOptions& options, OfferImage offer_image) {
   check(options);
-  const std::uint64_t seed = seed_of(options);
+  const std::uint64_t seed = seed_of(options.seed);
   Progress progress;
   if (options.resume) return resume(options, offer_image, progress);
   ordered_json image;

@@ -33,6 +33,9 @@ struct Command {
   ReportOptions report;
   CompareOptions compare;
   RaceOptions race;
+  TuneOptions tune;
+  PlanOptions plan;
+  RegretOptions regret;
   FilterOptions filter;
   LadderOptions ladder;
 
@@ -180,6 +183,57 @@ void add_race(CLI::App& app, RaceOptions& options) {
       "Status: 0 done, 1 a case is surely below 0.97 of the fastest other library, 2 wrong use, 3 could not.");
 }
 
+void add_timeout(CLI::App* verb, double& timeout_s) {
+  verb->add_option("--timeout", timeout_s, "When a silent child counts as hung")
+      ->type_name("SECONDS")
+      ->capture_default_str();
+}
+
+void add_tune(CLI::App& app, TuneOptions& options) {
+  CLI::App* const verb = app.add_subcommand(
+      "tune", "Race models and thread counts, so that the library picks the fastest in every program of this user");
+  verb->add_option("KERNEL", options.kernels, "Beginnings of names, such as matmul or gaussian_blur/u8; default: all")
+      ->type_name("...");
+  verb->add_option("--budget", options.budget_s, "What isn't tuned by then is picked by the estimate")
+      ->type_name("SECONDS")
+      ->capture_default_str();
+  verb->add_flag("--calibrate", options.calibrate,
+                 "Only measure fork-joins, memory and each kernel's speed, for the estimate, if that wasn't done yet");
+  verb->add_flag("--again", options.again, "Also what was tuned before");
+  add_timeout(verb, options.timeout_s);
+  verb->footer(
+      "What was found is in the wisdom file after each race: interrupting loses nothing, and running it again goes "
+      "on.\n"
+      "The file is SPEEDWELL_WISDOM, or in the user's cache folder; removing it forgets all.\n"
+      "Status: 0 done, 2 wrong use, 3 could not, 128 + N ended by signal N.");
+}
+
+void add_plan(CLI::App& app, PlanOptions& options) {
+  CLI::App* const verb = app.add_subcommand("plan", "Say what the library would pick for a call, and why");
+  verb->add_option("KERNEL", options.kernel, "Such as matmul, matmul/f64 or gaussian_blur/u8c3")->required();
+  verb->add_option("SIZE", options.size, "As the kernel's cases write it: 64x64x64, 1920x1080, 100000")->required();
+  verb->add_flag("--explain", options.explain, "Also where the numbers come from");
+  verb->add_flag("--json", options.json, "Print JSON");
+  verb->footer("Nothing is measured.");
+}
+
+void add_regret(CLI::App& app, RegretOptions& options) {
+  CLI::App* const verb = app.add_subcommand(
+      "regret", "Measure how much slower the library's picks are than the best, on sizes that it wasn't tuned on");
+  verb->add_option("KERNEL", options.kernels, "Beginnings of names; default: all")->type_name("...");
+  verb->add_option("--sizes", options.sizes, "Drawn at random for each kernel, 1 to 100")
+      ->type_name("N")
+      ->capture_default_str();
+  verb->add_option("--rounds", options.rounds, "Samples of each setting, 4 to 1000")
+      ->type_name("N")
+      ->capture_default_str();
+  verb->add_option("--seed", options.seed, "Of sizes and orders; default: a new one each time, printed")
+      ->type_name("N");
+  verb->add_flag("--estimate", options.estimate, "Of the estimate alone, as if nothing were tuned");
+  verb->add_flag("--json", options.json, "Print JSON, with every sample");
+  add_timeout(verb, options.timeout_s);
+}
+
 // The filters in the order in which they were given.
 std::vector<FilterOptions::Word> chain_of(const CLI::App& verb, const std::vector<FilterWord>& filters) {
   std::vector<FilterOptions::Word> chain;
@@ -265,6 +319,9 @@ Command::Command(const Program& program) : app(program.description) {
   add_report(app, report);
   add_compare(app, compare);
   add_race(app, race);
+  add_tune(app, tune);
+  add_plan(app, plan);
+  add_regret(app, regret);
   if (program.filter != nullptr) add_filter(app, program.filters, filter);
   if (program.ladder != nullptr) add_ladder(app, ladder);
   bench.no_peers = brings_own_cases();
@@ -335,6 +392,9 @@ int run_verb(const Command& command, const Program& program) {
   if (command.app.got_subcommand("report")) return run_report(command.report);
   if (command.app.got_subcommand("compare")) return run_compare(command.compare);
   if (command.app.got_subcommand("race")) return run_race(command.race);
+  if (command.app.got_subcommand("tune")) return run_tune(command.tune);
+  if (command.app.got_subcommand("plan")) return run_plan(command.plan);
+  if (command.app.got_subcommand("regret")) return run_regret(command.regret);
   if (program.ladder != nullptr && command.app.got_subcommand("ladder")) return program.ladder(command.ladder);
   return program.filter(command.filter);
 }

@@ -2,6 +2,7 @@
 // The verbs of the command. Each prints results to stdout and all else to stderr, and returns the exit status.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -77,6 +78,37 @@ struct RaceOptions {
   std::string output;  // a folder, or empty
 };
 int run_race(const RaceOptions& options);
+
+struct TuneOptions {
+  std::vector<std::string> kernels;  // words that names begin with; none: all
+  double budget_s = 60;
+  bool calibrate = false;  // only the cost model, and only if there is none yet
+  bool again = false;      // also what is known already
+  double timeout_s = 60;
+};
+int run_tune(const TuneOptions& options);
+
+struct PlanOptions {
+  std::string kernel;
+  std::string size;
+  bool explain = false;
+  bool json = false;
+};
+int run_plan(const PlanOptions& options);
+
+struct RegretOptions {
+  std::vector<std::string> kernels;
+  int sizes = 2;  // a kernel
+  int rounds = 8;
+  std::string seed;  // a number, or empty
+  bool estimate = false;
+  bool json = false;
+  double timeout_s = 60;
+};
+int run_regret(const RegretOptions& options);
+
+// A number from 0 on; of an empty text a new one. Throws UsageError.
+std::uint64_t seed_of(const std::string& text);
 
 struct FilterOptions {
   // A filter as it was given: "--gaussian" and "2".

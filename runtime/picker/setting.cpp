@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/picker/setting.hpp"
 
+#include <fmt/format.h>
 #include <charconv>
 
 #include "runtime/built.hpp"
@@ -38,9 +39,8 @@ std::string_view model_name(Setting setting) {
 }
 
 std::string text(Setting setting) {
-  std::string words(model_name(setting));
-  if (setting.kind != Setting::sequential) words += "/" + std::to_string(setting.count);
-  return words;
+  if (setting.kind == Setting::sequential) return std::string(model_name(setting));
+  return fmt::format("{}/{}", model_name(setting), setting.count);
 }
 
 bool parse_setting(std::string_view text, Setting& setting) {

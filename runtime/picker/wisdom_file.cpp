@@ -2,6 +2,7 @@
 #include "runtime/picker/wisdom_file.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,7 +11,6 @@
 #include <cerrno>
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -39,6 +39,12 @@ constexpr int schema = 1;
 constexpr off_t most_bytes = off_t{8} << 20;
 constexpr std::size_t most_kernels = 4096;
 constexpr std::size_t most_points = 256;
+
+#if defined(__clang__)
+constexpr const char* compiler = "clang " __VERSION__;
+#else
+constexpr const char* compiler = "g++ " __VERSION__;
+#endif
 
 constexpr const char* bound_names[bounds] = {"arithmetic", "memory"};
 
@@ -156,8 +162,7 @@ std::optional<std::string> read_all(const std::string& path) {
   if (::fstat(file.get(), &status) != 0) throw Malformed{error_text()};
   if (!S_ISREG(status.st_mode)) throw Malformed{"it is no regular file"};
   if (status.st_size > most_bytes) {
-    throw Malformed{"it has " + std::to_string(status.st_size) + " bytes, expected at most " +
-                    std::to_string(most_bytes)};
+    throw Malformed{fmt::format("it has {} bytes, expected at most {}", status.st_size, most_bytes)};
   }
   std::string text(static_cast<std::size_t>(status.st_size), '\0');
   std::size_t done = 0;
@@ -183,7 +188,7 @@ ReadWisdom look_at(const std::string& path, const std::string& fingerprint, bool
     const auto version = whole.find("schema");
     if (version == whole.end() || !version->is_number_integer()) throw Malformed{"it has no \"schema\""};
     if (*version != schema) {
-      return {{}, path + " has schema " + version->dump() + ", expected " + std::to_string(schema) + ": not used"};
+      return {{}, fmt::format("{} has schema {}, expected {}: not used", path, version->dump(), schema)};
     }
     const auto of = whole.find("machine");
     if (of == whole.end() || !of->is_string()) throw Malformed{"it has no \"machine\""};
@@ -245,8 +250,8 @@ std::string ranges(const std::vector<int>& numbers) {
   for (std::size_t first = 0; first < numbers.size();) {
     std::size_t last = first;
     while (last + 1 < numbers.size() && numbers[last + 1] == numbers[last] + 1) ++last;
-    text += (text.empty() ? "" : ",") + std::to_string(numbers[first]);
-    if (last > first) text += "-" + std::to_string(numbers[last]);
+    if (!text.empty()) text += ',';
+    text += last > first ? fmt::format("{}-{}", numbers[first], numbers[last]) : fmt::format("{}", numbers[first]);
     first = last + 1;
   }
   return text;
@@ -256,26 +261,19 @@ std::string ranges(const std::vector<int>& numbers) {
 
 std::string machine_fingerprint() {
   const Machine& of = machine();
-  std::string text = of.cpu + "; CPUs " + ranges(of.allowed_cpus) + " in " + std::to_string(of.core_cpus.size()) +
-                     " cores; threads " + std::to_string(of.default_threads) + "; caches";
+  std::string text = fmt::format("{}; CPUs {} in {} cores; threads {}; caches", of.cpu, ranges(of.allowed_cpus),
+                                 of.core_cpus.size(), of.default_threads);
   for (const Cache& cache : of.caches) {
-    text += " L" + std::to_string(cache.level) + " " + std::to_string(cache.bytes >> 10) + " KiB/" +
-            std::to_string(cache.sharing_cores);
+    text += fmt::format(" L{} {} KiB/{}", cache.level, cache.bytes >> 10, cache.sharing_cores);
   }
-  if (of.quota_cpus > 0) text += "; quota " + std::to_string(of.quota_cpus);
-  text += "; " + std::string(name(of.isa)) + "; speedwell " SPEEDWELL_VERSION "; " +
-#if defined(__clang__)
-          "clang "
-#else
-          "g++ "
-#endif
-          __VERSION__;
+  if (of.quota_cpus > 0) text += fmt::format("; quota {}", of.quota_cpus);
+  text += fmt::format("; {}; speedwell {}; {}", name(of.isa), SPEEDWELL_VERSION, compiler);
   if constexpr (built<OpenMp>) {
     for (const char* const policy : {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"}) {
-      if (const std::string value = variable(policy); !value.empty()) text += std::string("; ") + policy + " " + value;
+      if (const std::string value = variable(policy); !value.empty()) text += fmt::format("; {} {}", policy, value);
     }
   }
-  if constexpr (built<Tbb>) text += "; " + tbb_version();
+  if constexpr (built<Tbb>) text += fmt::format("; {}", tbb_version());
   return text;
 }
 
@@ -294,9 +292,7 @@ std::string wisdom_path() {
     if (folder.empty() || folder.front() != '/') return "";
     folder += "/.cache";
   }
-  char hash[17];
-  std::snprintf(hash, sizeof hash, "%016llx", static_cast<unsigned long long>(hash_of(machine_fingerprint())));
-  return folder + "/speedwell/wisdom-" + hash + ".json";
+  return fmt::format("{}/speedwell/wisdom-{:016x}.json", folder, hash_of(machine_fingerprint()));
 }
 
 ReadWisdom read_wisdom(const std::string& path, const std::string& fingerprint) {

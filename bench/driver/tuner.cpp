@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/driver/tuner.hpp"
+
+#include <fmt/format.h>
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include <speedwell/backend.hpp>
+#include <speedwell/machine.hpp>
+
+#include "bench/driver/answers.hpp"
+#include "bench/driver/plan.hpp"
+
+namespace speedwell::bench {
+
+using nlohmann::json;
+using runtime::Setting;
+
+namespace {
+
+Children::Key child_of(Setting setting) { return {std::string(runtime::model_name(setting)), setting.count}; }
+
+// The case that costs nothing but a fork-join.
+constexpr const char* fork_join_case = "overhead/fork_join/1";
+
+// Beyond the caches of all but the largest servers.
+constexpr const char* memory_case = "triad/f32/16777216";
+
+// Where a kernel's own speed shows best: past what a call costs, and within the caches.
+constexpr double calibration_part = 0.4;
+
+json ask(Children& children, const Children::Key& child, const json& question) {
+  json answer = children.ask(child, question, 5);
+  if (!answer.value("ok", false)) throw ChildError(string_or_empty(answer, "error"));
+  return answer;
+}
+
+double median_in(const RacedSetting& raced, std::size_t first) {
+  std::vector<double> half;
+  for (std::size_t round = first; round < raced.seconds.size(); round += 2) half.push_back(raced.seconds[round]);
+  return half.empty() ? std::numeric_limits<double>::infinity() : median_of(half);
+}
+
+// The fastest in the rounds first, first + 2, ...
+const RacedSetting& best_in(const std::vector<RacedSetting>& raced, std::size_t first) {
+  return *std::min_element(raced.begin(), raced.end(), [first](const RacedSetting& a, const RacedSetting& b) {
+    return median_in(a, first) < median_in(b, first);
+  });
+}
+
+// That of the setting, or where it can't run the case, of the one that a call falls back to: fewer threads of the same
+// model, and in the end none.
+const RacedSetting& raced_as(const std::vector<RacedSetting>& raced, Setting setting) {
+  const RacedSetting* found = &raced.front();
+  for (const RacedSetting& each : raced) {
+    if (each.setting.kind == setting.kind && each.setting.count <= setting.count) found = &each;
+  }
+  return *found;
+}
+
+}  // namespace
+
+std::optional<NotedCall> note_call(const Case& of) {
+  const std::unique_ptr<Workload> workload = of.make(1);
+  runtime::CallProbe probe;
+  try {
+    workload->run(Automatic{});
+  } catch (const runtime::CallNoted&) {
+    return NotedCall{probe.kernel->name(), probe.work};
+  }
+  return std::nullopt;
+}
+
+std::optional<Case> case_at(const Case& of, double part) {
+  if (!of.size_at || !of.of_size) return std::nullopt;
+  return of.of_size(of.size_at(part));
+}
+
+std::vector<TunedKernel> tuned_kernels(const std::vector<std::string>& words) {
+  std::vector<TunedKernel> kernels;
+  std::set<std::string> variants, used;
+  for (const Case& each : cases()) {
+    const std::string variant = each.kernel + "/" + each.variant;
+    if (!each.size_at || !variants.insert(variant).second) continue;
+    const auto small = case_at(each, calibration_part);
+    const auto call = small ? note_call(*small) : std::nullopt;
+    if (!call) continue;
+    bool wanted = words.empty();
+    for (const std::string& word : words) {
+      if (!call->kernel.starts_with(word) && !variant.starts_with(word)) continue;
+      wanted = true;
+      used.insert(word);
+    }
+    if (!wanted) continue;
+    const auto known = std::find_if(kernels.begin(), kernels.end(),
+                                    [&](const TunedKernel& kernel) { return kernel.name == call->kernel; });
+    if (known == kernels.end()) {
+      kernels.push_back({call->kernel, {&each}});
+    } else {
+      known->cases.push_back(&each);
+    }
+  }
+  for (const std::string& word : words) {
+    if (used.contains(word)) continue;
+    std::vector<std::string> known(variants.begin(), variants.end());
+    throw UsageError(fmt::format("no kernel begins with '{}'{}; expected one of {}", word, did_you_mean(word, known),
+                                 fmt::join(known, ", ")));
+  }
+  return kernels;
+}
+
+double median_of(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  if (values.size() % 2 == 1) return *middle;
+  return (*middle + *std::max_element(values.begin(), middle)) / 2;
+}
+
+std::vector<RacedSetting> race(Children& children, const std::string& case_name, const std::vector<Setting>& settings,
+                               const RaceRules& rules, std::mt19937_64& random) {
+  std::vector<RacedSetting> raced;
+  std::vector<json> calls;
+  for (const Setting setting : settings) {
+    const json ready =
+        ask(children, child_of(setting), {{"do", "prepare"}, {"case", case_name}, {"target_ns", rules.sample_s * 1e9}});
+    if (static_cast<int>(number_or(ready, "threads_used", 0)) < setting.count) continue;
+    raced.push_back({setting, {}});
+    calls.push_back(ready.at("calls"));
+  }
+  std::vector<std::size_t> order(raced.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  for (int round = 0; round < rules.rounds; ++round) {
+    std::shuffle(order.begin(), order.end(), random);
+    for (const std::size_t i : order) {
+      const json sample =
+          ask(children, child_of(raced[i].setting), {{"do", "sample"}, {"case", case_name}, {"calls", calls[i]}});
+      raced[i].seconds.push_back(number_or(sample, "ns", 0) * 1e-9);
+    }
+    if (rules.far <= 0 || round + 1 != rules.open_rounds) continue;
+    // The one core's time is kept, as all else is held against it.
+    double least = std::numeric_limits<double>::infinity();
+    for (const std::size_t i : order) least = std::min(least, median_of(raced[i].seconds));
+    std::erase_if(order, [&](std::size_t i) {
+      return raced[i].setting.count > 1 && median_of(raced[i].seconds) > rules.far * least;
+    });
+  }
+  for (const Setting setting : settings) {
+    ask(children, child_of(setting), {{"do", "release"}, {"case", case_name}});
+  }
+  return raced;
+}
+
+runtime::CostModel calibrate(Children& children, const std::vector<TunedKernel>& kernels, std::mt19937_64& random,
+                             const std::function<void(const std::string&)>& show) {
+  runtime::CostModel cost;
+  const std::vector<Setting> all = runtime::candidates(machine().default_threads);
+  const RaceRules quick = {.sample_s = 1e-3, .rounds = 3, .far = 0};
+  show("calibrating: fork-joins");
+  for (const RacedSetting& raced : race(children, fork_join_case, all, quick, random)) {
+    if (raced.setting.count > 1) cost.fork_join_s[raced.setting] = median_of(raced.seconds);
+  }
+  show("calibrating: memory");
+  std::vector<Setting> by_threads = all;
+  std::erase_if(by_threads, [](Setting setting) { return setting.count > 1 && setting.kind != Setting::threads; });
+  const std::vector<RacedSetting> memory = race(children, memory_case, by_threads, quick, random);
+  for (const RacedSetting& raced : memory) {
+    cost.memory_speedup[raced.setting.count] = median_of(memory.front().seconds) / median_of(raced.seconds);
+  }
+  for (const TunedKernel& kernel : kernels) {
+    const auto of = case_at(*kernel.cases.front(), calibration_part);
+    const auto call = of ? note_call(*of) : std::nullopt;
+    if (!call) continue;
+    show(fmt::format("calibrating: {}", kernel.name));
+    const std::vector<RacedSetting> one = race(children, of->name(), {Setting{}}, quick, random);
+    cost.slowness[kernel.name] = median_of(one.front().seconds) / call->extent().seconds;
+  }
+  return cost;
+}
+
+runtime::TunedPoint tuned_point(const NotedCall& call, const std::vector<RacedSetting>& raced) {
+  runtime::TunedPoint point = {call.extent().seconds, {}};
+  // Those that were given up keep what they had: a curve without them there would know nothing of them around it.
+  for (const RacedSetting& each : raced) point.times_s.emplace_back(each.setting, median_of(each.seconds));
+  return point;
+}
+
+Regret regret_of(const std::string& case_name, const std::string& kernel, Setting pick,
+                 const std::vector<RacedSetting>& raced) {
+  const RacedSetting& picked = raced_as(raced, pick);
+  const RacedSetting& sequential = raced_as(raced, Setting{});
+  Regret of;
+  of.case_name = case_name;
+  of.kernel = kernel;
+  of.pick = picked.setting;
+  of.raced = raced;
+  double regret = 0, noise = 0;
+  for (const std::size_t half : {0, 1}) {
+    const double chosen = median_in(best_in(raced, 1 - half), half);
+    const double least = median_in(best_in(raced, half), half);
+    regret += std::log(median_in(picked, half) / chosen) / 2;
+    noise += std::log(chosen / least) / 2;
+  }
+  of.regret = std::expm1(regret);
+  of.noise = std::expm1(noise);
+  of.over_sequential = median_of(picked.seconds) / median_of(sequential.seconds) - 1;
+  of.best = std::min_element(raced.begin(), raced.end(), [](const RacedSetting& a, const RacedSetting& b) {
+              return median_of(a.seconds) < median_of(b.seconds);
+            })->setting;
+  return of;
+}
+
+RegretSummary summary_of(const std::vector<Regret>& all) {
+  RegretSummary summary;
+  if (all.empty()) return summary;
+  const auto count = static_cast<double>(all.size());
+  std::vector<double> regrets;
+  std::map<Setting, double> fixed;  // sums of logarithms
+  double sum = 0, noise = 0;
+  summary.worst_over_sequential = -1;
+  for (const Regret& each : all) {
+    regrets.push_back(each.regret);
+    sum += std::log1p(each.regret);
+    noise += std::log1p(each.noise);
+    summary.worst_over_sequential = std::max(summary.worst_over_sequential, each.over_sequential);
+    summary.picked_best += each.pick == each.best;
+    const double least = median_of(raced_as(each.raced, each.best).seconds);
+    for (const Setting setting : runtime::candidates(machine().default_threads)) {
+      fixed[setting] += std::log(median_of(raced_as(each.raced, setting).seconds) / least);
+    }
+  }
+  summary.mean = std::expm1(sum / count);
+  summary.noise_mean = std::expm1(noise / count);
+  std::sort(regrets.begin(), regrets.end());
+  // The least value that 95 % don't exceed.
+  summary.percentile_95 = regrets[static_cast<std::size_t>(std::ceil(0.95 * count)) - 1];
+  const auto best =
+      std::min_element(fixed.begin(), fixed.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  summary.fixed = best->first;
+  summary.fixed_mean = std::expm1(best->second / count);
+  return summary;
+}
+
+}  // namespace speedwell::bench
