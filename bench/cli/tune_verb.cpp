@@ -53,6 +53,7 @@ class Tuning {
   }
 
   int run() {
+    if (options_.calibrate && !wisdom_.cost.empty()) return exit_ok;
     progress_.say(fmt::format("wisdom: {}", path_));
     if (machine().default_threads == 1) {
       progress_.say("one core only: every call stays on it, so there is nothing to tune");

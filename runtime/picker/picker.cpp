@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/picker/picker.hpp"
 
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -26,18 +27,19 @@ class Picker {
     const unsigned generation = detail::wisdom_generation.load(std::memory_order_relaxed);
     const Plan* const old = kernel.plan_.load(std::memory_order_relaxed);
     if (old != nullptr && old->generation == generation) return *old;
-    Plan* const plan = new Plan{generation, {}};
-    plans_.push_back(plan);
+    auto plan = std::make_unique<Plan>();
+    plan->generation = generation;
     for (int bound = 0; bound < bounds; ++bound) {
       const Predictor predictor(*wisdom_, name, static_cast<Bound>(bound), limits);
       plan->curves[bound] = {steps(predictor), predictor.tuned()};
     }
+    plans_.push_back(std::move(plan));
     if (old == nullptr) {
       kernel.next_ = kernels_;
       kernels_ = &kernel;
     }
-    kernel.plan_.store(plan, std::memory_order_release);
-    return *plan;
+    kernel.plan_.store(plans_.back().get(), std::memory_order_release);
+    return *plans_.back();
   }
 
   void set_wisdom(const Wisdom& wisdom) {
@@ -55,7 +57,6 @@ class Picker {
   void forget() {
     const std::lock_guard lock(process_lock());
     for (; kernels_ != nullptr; kernels_ = kernels_->next_) kernels_->plan_.store(nullptr, std::memory_order_relaxed);
-    for (const Plan* plan : plans_) delete plan;
     plans_ = {};
     wisdom_.reset();
     complained_ = false;
@@ -80,7 +81,7 @@ class Picker {
 
   std::optional<Wisdom> wisdom_;  // empty: not read yet
   std::atomic<bool> complained_ = false;
-  std::vector<const Plan*> plans_;  // older ones too, as calls may still be reading them
+  std::vector<std::unique_ptr<const Plan>> plans_;  // older ones too, as calls may still be reading them
   Kernel* kernels_ = nullptr;
 };
 
