@@ -21,7 +21,6 @@ namespace runtime {
 
 namespace {
 
-constexpr std::string_view one_core = "one core allowed";
 constexpr std::string_view large_enough = "large enough for several cores";
 
 thread_local constinit LastRun own_run;
@@ -71,18 +70,21 @@ struct Resolve {
   }
 };
 
+// By the kernel's plan.
+Choice pick(Kernel& kernel, Work work) {
+  const Extent extent = extent_of(work);
+  const Plan::Curve& curve = plan_of(kernel).curve(extent.bound);
+  const Setting& setting = curve.at(extent.seconds);
+  if (setting.kind == Setting::sequential) return {Sequential{}, 1, curve.alone};
+  if (const std::string_view against = reason_against_threads(); !against.empty()) return {Sequential{}, 1, against};
+  return {model_of(setting), setting.count, curve.tuned ? tuned_parallel : large_enough};
+}
+
 Choice choose_automatically(Kernel& kernel, Work work) {
   if (const auto backend = environment_backend(); backend && !std::holds_alternative<Automatic>(*backend)) {
     return std::visit(Resolve{"as SPEEDWELL_BACKEND says", "as SPEEDWELL_BACKEND says"}, *backend);
   }
-  const Extent extent = extent_of(work);
-  const Plan::Curve& curve = plan_of(kernel).curve(extent.bound);
-  const Setting& setting = curve.at(extent.seconds);
-  if (setting.kind == Setting::sequential) {
-    return {Sequential{}, 1, machine().default_threads == 1 ? one_core : curve.tuned ? tuned_alone : too_small};
-  }
-  if (const std::string_view against = reason_against_threads(); !against.empty()) return {Sequential{}, 1, against};
-  return {model_of(setting), setting.count, curve.tuned ? tuned_parallel : large_enough};
+  return pick(kernel, work);
 }
 
 bool environment_leaves_backend_open() noexcept {
@@ -122,6 +124,9 @@ void Choice::limit_threads(std::ptrdiff_t blocks) {
 }
 
 Choice choose(Kernel& kernel, const Backend& backend, Work work) {
+  if (std::holds_alternative<Automatic>(backend) && unobserved.load(std::memory_order_relaxed)) {
+    return pick(kernel, work);
+  }
   if (CallProbe* const probe = CallProbe::current(); probe != nullptr) [[unlikely]] {
     probe->kernel = &kernel;
     probe->work = work;

@@ -15,6 +15,8 @@ inline constexpr std::string_view too_few_blocks = "as many threads as blocks of
 // The reason of a call that is left to Automatic and over before other threads would have begun.
 inline constexpr std::string_view too_small = "too small to pay for a fork-join";
 
+inline constexpr std::string_view one_core = "one core allowed";
+
 // Those of a call that is left to Automatic where the kernel was tuned on this machine.
 inline constexpr std::string_view tuned_alone = "no faster on more threads, as tuned on this machine";
 inline constexpr std::string_view tuned_parallel = "fastest, as tuned on this machine";

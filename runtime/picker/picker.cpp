@@ -8,12 +8,22 @@
 
 #include <speedwell/machine.hpp>
 
-#include "runtime/caches.hpp"
+#include "runtime/dispatch.hpp"
 #include "runtime/message.hpp"
 #include "runtime/picker/wisdom_file.hpp"
 #include "runtime/process.hpp"
 
 namespace speedwell::runtime {
+
+namespace {
+
+// Why a call of this curve that is left to itself stays on one core.
+std::string_view alone(const Predictor& predictor, Limits limits) {
+  if (limits.most_threads == 1) return one_core;
+  return predictor.tuned() ? tuned_alone : too_small;
+}
+
+}  // namespace
 
 // Guarded by process_lock(): plans are made a few times in a process's life.
 class Picker {
@@ -31,7 +41,7 @@ class Picker {
     plan->generation = generation;
     for (int bound = 0; bound < bounds; ++bound) {
       const Predictor predictor(*wisdom_, name, static_cast<Bound>(bound), limits);
-      plan->curves[bound] = {steps(predictor), predictor.tuned()};
+      plan->curves[bound] = {steps(predictor), alone(predictor, limits), predictor.tuned()};
     }
     plans_.push_back(std::move(plan));
     if (old == nullptr) {
@@ -57,7 +67,7 @@ class Picker {
   void forget() {
     const std::lock_guard lock(process_lock());
     for (; kernels_ != nullptr; kernels_ = kernels_->next_) kernels_->plan_.store(nullptr, std::memory_order_relaxed);
-    plans_ = {};
+    plans_.clear();
     wisdom_.reset();
     complained_ = false;
   }
@@ -111,7 +121,10 @@ Limits machine_limits() {
 
 void forget_plans() { picker().forget(); }
 
-CallProbe::CallProbe() : outer_(std::exchange(probe, this)) {}
+CallProbe::CallProbe() : outer_(std::exchange(probe, this)) {
+  // So that calls which would begin at once ask too.
+  unobserved = false;
+}
 
 CallProbe::~CallProbe() { probe = outer_; }
 

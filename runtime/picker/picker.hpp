@@ -16,6 +16,7 @@ namespace speedwell::runtime {
 struct Plan {
   struct Curve {
     std::vector<Step> steps;
+    std::string_view alone;  // why one thread, where it is one
     bool tuned = false;
 
     const Setting& at(double extent_s) const {
