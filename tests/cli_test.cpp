@@ -1292,7 +1292,7 @@ TEST_F(Cli, FilterInAFolderThatMayNotBeWrittenTo) {
 
 // At whatever moment it is ended, what was there is whole, or the result is.
 TEST_F(Cli, AFilterThatIsEndedLeavesNothingHalfWritten) {
-  write_image(path("in.png"), random_layers<std::uint8_t>(900, 700, 3, false), ImageFormat::png);
+  write_image(path("in.png"), random_layers<std::uint8_t>(500, 400, 3, false), ImageFormat::png);
   const std::vector<std::string> words = {fake_command, "filter", "in.png", "out.png", "--median", "9"};
   const auto began = std::chrono::steady_clock::now();
   ASSERT_EQ(run(words).status, 0);
@@ -1302,7 +1302,7 @@ TEST_F(Cli, AFilterThatIsEndedLeavesNothingHalfWritten) {
   RecordProperty("seed", std::to_string(seed));
   std::mt19937 random(seed);
   int ended = 0;
-  for (int trial = 0; trial < 12; ++trial) {
+  for (int trial = 0; trial < 9; ++trial) {
     std::ofstream(path("out.png")) << "precious\n";
     const int signal = std::vector<int>{SIGINT, SIGTERM, SIGKILL}[static_cast<std::size_t>(trial % 3)];
     const pid_t child = start(words);
@@ -1315,7 +1315,7 @@ TEST_F(Cli, AFilterThatIsEndedLeavesNothingHalfWritten) {
     EXPECT_TRUE(now == result || (now == "precious\n" && status != 0))
         << now.size() << " bytes, signal " << signal << " after " << delay.count() << " us, seed " << seed;
   }
-  EXPECT_GT(ended, 3) << "seed " << seed;
+  EXPECT_GT(ended, 2) << "seed " << seed;
 }
 
 // 16 bits and alpha come through filters of each kind, alpha by those that it goes through.

@@ -119,34 +119,36 @@ bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
 
 // ---- References
 
-// The sample at a position that may lie outside, found by walking: one fold, step or jump at a time.
+// Which of n positions stands at one that may lie outside, found by walking, one fold, step or jump at a time; -1:
+// none.
+inline std::ptrdiff_t position_inside(std::ptrdiff_t i, std::ptrdiff_t n, Border border) {
+  while (i < 0 || i >= n) {
+    switch (border) {
+      case Border::constant:
+        return -1;
+      case Border::replicate:
+        i += i < 0 ? 1 : -1;
+        break;
+      case Border::reflect:
+        i = i < 0 ? -1 - i : 2 * n - 1 - i;
+        break;
+      case Border::reflect_101:
+        if (n == 1) return 0;
+        i = i < 0 ? -i : 2 * (n - 1) - i;
+        break;
+      case Border::wrap:
+        i += i < 0 ? n : -n;
+        break;
+    }
+  }
+  return i;
+}
+
 template <class T>
 double sample_at(sw::ImageView<const T> image, std::ptrdiff_t x, std::ptrdiff_t y, std::ptrdiff_t channel,
                  Border border, double outside) {
-  const auto inside = [border](std::ptrdiff_t i, std::ptrdiff_t n) -> std::ptrdiff_t {
-    while (i < 0 || i >= n) {
-      switch (border) {
-        case Border::constant:
-          return -1;
-        case Border::replicate:
-          i += i < 0 ? 1 : -1;
-          break;
-        case Border::reflect:
-          i = i < 0 ? -1 - i : 2 * n - 1 - i;
-          break;
-        case Border::reflect_101:
-          if (n == 1) return 0;
-          i = i < 0 ? -i : 2 * (n - 1) - i;
-          break;
-        case Border::wrap:
-          i += i < 0 ? n : -n;
-          break;
-      }
-    }
-    return i;
-  };
-  const std::ptrdiff_t from_x = inside(x, image.width);
-  const std::ptrdiff_t from_y = inside(y, image.height);
+  const std::ptrdiff_t from_x = position_inside(x, image.width, border);
+  const std::ptrdiff_t from_y = position_inside(y, image.height, border);
   return from_x < 0 || from_y < 0 ? outside : static_cast<double>(image(from_x, from_y, channel));
 }
 
