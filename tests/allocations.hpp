@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Counts what a test binary that is built with allocations.cpp allocates.
+// Counts what a test binary that uses it allocates: allocations.cpp is linked where it is asked for.
 #pragma once
 
 namespace tests {

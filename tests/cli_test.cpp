@@ -24,7 +24,9 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -1181,6 +1183,160 @@ TEST_F(Cli, BenchMeasuresTheFiltersOnAnImage) {
   EXPECT_EQ(image["height"], 43);
   EXPECT_EQ(image["channels"], 3);
   EXPECT_EQ(image["bits"], 8);
+}
+
+// An interrupted sweep of an image goes on with that image, and with no other.
+TEST_F(Cli, ResumeMeasuresTheSameImage) {
+  write_image(path("in.png"), random_layers<std::uint8_t>(61, 43, 3, false), ImageFormat::png);
+  constexpr int rounds = 30;
+  const pid_t sweeping =
+      start({fake_command, "bench", "--image", "in.png", "sobel/u8c3", "median_blur/u8c3_5x5", "--threads", "1,2",
+             "--no-peers", "--no-report", "--rounds", std::to_string(rounds), "--output", "r"},
+            {{"FAKE_SAMPLE_US", "2000"}});
+  for (int i = 0; i < 1000 && bytes_of(path("r/journal.jsonl")).find("\"sample\"") == std::string::npos; ++i) {
+    std::this_thread::sleep_for(10ms);
+  }
+  ::kill(sweeping, SIGINT);
+  ASSERT_EQ(wait(sweeping).status, 128 + SIGINT);
+  ASSERT_FALSE(journal("r").finished);
+
+  const auto resumed = [&] { return run({fake_command, "bench", "--resume", "--output", "r", "--no-report"}); };
+  fs::rename(path("in.png"), path("away.png"));
+  auto before = tree();
+  const Result gone = resumed();
+  EXPECT_EQ(gone.status, 3);
+  EXPECT_THAT(gone.err, HasSubstr("cannot read in.png: No such file or directory"));
+  EXPECT_EQ(tree(), before);
+
+  write_image(path("in.png"), random_layers<std::uint8_t>(61, 43, 3, false), ImageFormat::png);
+  before = tree();
+  const Result changed = resumed();
+  EXPECT_EQ(changed.status, 3);
+  EXPECT_THAT(changed.err, HasSubstr("cannot resume: in.png had the SHA-256 "));
+  EXPECT_EQ(tree(), before);
+
+  fs::rename(path("away.png"), path("in.png"));
+  const Result same = resumed();
+  ASSERT_EQ(same.status, 0) << same.err;
+  expect_complete(journal("r"), rounds);
+  EXPECT_EQ(count_kind(journal("r"), "resumed"), 1);
+  EXPECT_EQ(count_kind(journal("r"), "failed"), 0);
+}
+
+TEST_F(Cli, AnImageIsMeasuredBesideOpenCv) {
+  if (!fs::exists(fs::path(real_command).parent_path() / "speedwell_peer_opencv")) GTEST_SKIP() << "not built";
+  write_image(path("in.png"), random_layers<std::uint8_t>(61, 43, 1, false), ImageFormat::png);
+  // Of the image's own channels and of others.
+  const Result result =
+      run({real_command, "bench", "--image", "in.png", "gaussian_blur/u8c3_sigma2", "erode/f32c1", "--backend",
+           "threads,opencv", "--threads", "1", "--rounds", "1", "--no-report", "--output", "r"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  expect_complete(journal("r"), 1);
+  EXPECT_EQ(count_kind(journal("r"), "failed"), 0);
+  std::set<std::string> opencv;
+  const json header = journal("r").header;
+  for (const json& cell : header["cells"]) {
+    if (cell["backend"] == "opencv") opencv.insert(cell["case"]);
+  }
+  EXPECT_EQ(opencv, (std::set<std::string>{"gaussian_blur/u8c3_sigma2/61x43", "erode/f32c1/61x43"}));
+}
+
+// A file may be its own result, under any of its names: it has been read by the time it is written.
+TEST_F(Cli, TheResultMayBeTheSource) {
+  const auto write = [&] {
+    Narrow in = random_layers<std::uint8_t>(40, 30, 3, true);
+    const std::vector<std::uint8_t> middle = filtered(in.colour, [](auto src, auto dst) { median_blur(src, dst, {}); });
+    fs::remove(path("in.png"));
+    write_image(path("in.png"), std::move(in), ImageFormat::png);
+    return middle;
+  };
+  const auto colour = [&](const std::string& file) {
+    return values(std::get<Narrow>(read_image(path(file)).image).colour);
+  };
+  const std::vector<std::uint8_t> same_name = write();
+  ASSERT_EQ(run({fake_command, "filter", "in.png", "in.png", "--median", "3"}).status, 0);
+  EXPECT_EQ(colour("in.png"), same_name);
+
+  const std::vector<std::uint8_t> by_link = write();
+  fs::create_symlink("in.png", path("link.png"));
+  ASSERT_EQ(run({fake_command, "filter", "in.png", "./link.png", "--median", "3"}).status, 0);
+  EXPECT_TRUE(fs::is_symlink(path("link.png")));
+  EXPECT_EQ(colour("in.png"), by_link);
+
+  write();
+  const auto before = tree();
+  const Result full = run({fake_command, "filter", "in.png", "in.png", "--median", "3"}, {}, [] {
+    ::signal(SIGXFSZ, SIG_IGN);
+    const rlimit most = {1000, 1000};
+    ::setrlimit(RLIMIT_FSIZE, &most);
+  });
+  EXPECT_EQ(full.status, 3);
+  EXPECT_EQ(tree(), before);
+}
+
+TEST_F(Cli, FilterInAFolderThatMayNotBeWrittenTo) {
+  write_image(path("in.png"), random_layers<std::uint8_t>(40, 30, 1, false), ImageFormat::png);
+  std::ofstream(path("out.png")) << "precious\n";
+  const auto before = tree();
+  fs::permissions(cwd(), fs::perms::owner_read | fs::perms::owner_exec);
+  for (const char* const out : {"out.png", "new.png", "in.png"}) {
+    // A superuser may write anywhere, unless without that right.
+    const Result result = run({fake_command, "filter", "in.png", out, "--median", "3"}, {},
+                              [] { ::prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE); });
+    EXPECT_EQ(result.status, 3) << out;
+    EXPECT_THAT(result.err, HasSubstr(std::string("cannot write ") + out + ": Permission denied"));
+    EXPECT_EQ(tree(), before) << out;
+  }
+  fs::permissions(cwd(), fs::perms::owner_all);
+}
+
+// At whatever moment it is ended, what was there is whole, or the result is.
+TEST_F(Cli, AFilterThatIsEndedLeavesNothingHalfWritten) {
+  write_image(path("in.png"), random_layers<std::uint8_t>(500, 400, 3, false), ImageFormat::png);
+  const std::vector<std::string> words = {fake_command, "filter", "in.png", "out.png", "--median", "9"};
+  const auto began = std::chrono::steady_clock::now();
+  ASSERT_EQ(run(words).status, 0);
+  const auto whole = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
+  const std::string result = bytes_of(path("out.png"));
+  const std::uint32_t seed = std::random_device{}();
+  RecordProperty("seed", std::to_string(seed));
+  std::mt19937 random(seed);
+  int ended = 0;
+  for (int trial = 0; trial < 9; ++trial) {
+    std::ofstream(path("out.png")) << "precious\n";
+    const int signal = std::vector<int>{SIGINT, SIGTERM, SIGKILL}[static_cast<std::size_t>(trial % 3)];
+    const pid_t child = start(words);
+    const auto delay = std::chrono::microseconds(random() % static_cast<std::uint64_t>(whole.count()));
+    std::this_thread::sleep_for(delay);
+    ::kill(child, signal);
+    const int status = wait(child).status;
+    ended += status == 1000 + signal ? 1 : 0;
+    const std::string now = bytes_of(path("out.png"));
+    EXPECT_TRUE(now == result || (now == "precious\n" && status != 0))
+        << now.size() << " bytes, signal " << signal << " after " << delay.count() << " us, seed " << seed;
+  }
+  EXPECT_GT(ended, 2) << "seed " << seed;
+}
+
+// 16 bits and alpha come through filters of each kind, alpha by those that it goes through.
+TEST_F(Cli, SixteenBitsWithColoursAndAlphaThroughAChain) {
+  Wide in = random_layers<std::uint16_t>(41, 29, 3, true);
+  const auto chain = [](auto src, auto dst) {
+    const int channels = static_cast<int>(src.channels);
+    Raster<std::uint16_t> middle(src.width, src.height, channels), smooth(src.width, src.height, channels);
+    median_blur(src, middle.view(), {.size = 5, .border = Border::wrap});
+    gaussian_blur(std::as_const(middle).view(), smooth.view(), {.sigma = 0.9, .border = Border::wrap});
+    box_blur(std::as_const(smooth).view(), dst, {.width = 7, .height = 3, .border = Border::wrap});
+  };
+  const std::vector<std::uint16_t> colour = filtered(in.colour, chain), alpha = filtered(*in.alpha, chain);
+  write_image(path("in.png"), std::move(in), ImageFormat::png);
+  const Result result = run({fake_command, "filter", "in.png", "out.png", "--median", "5", "--gaussian", "0.9", "--box",
+                             "7x3", "--border", "wrap", "--backend", "threads", "--threads", "3"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  const Image out = read_image(path("out.png")).image;
+  EXPECT_EQ(values(std::get<Wide>(out).colour), colour);
+  ASSERT_TRUE(std::get<Wide>(out).alpha.has_value());
+  EXPECT_EQ(values(*std::get<Wide>(out).alpha), alpha);
 }
 
 TEST_F(Cli, FilterLeavesWhatWasThereWhenItFails) {

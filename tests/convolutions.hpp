@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <random>
 #include <type_traits>
 #include <vector>
@@ -35,6 +36,12 @@ double saturated(double sum) {
 template <class T>
 double tolerance() {
   return std::is_integral_v<T> ? 0.5 + 5e-6 * 256 : 5e-6 * float_range;
+}
+
+// Rounded once where the instruction set fuses them, as in the sums that headers promise the order of.
+inline float multiply_add(float weight, double sample, float sum) {
+  const float product = weight * static_cast<float>(sample);
+  return has_fma() ? std::fma(weight, static_cast<float>(sample), sum) : sum + product;
 }
 
 }  // namespace tests

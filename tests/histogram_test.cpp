@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+
+#include <speedwell/error.hpp>
+
 #include "tests/allocations.hpp"
 #include "tests/image_filters.hpp"
 

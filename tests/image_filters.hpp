@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the tests of all image filters share: images in memory, borders found by walking, and a filter on every backend
-// against the obvious loop over its window, in integers or in double.
+// against the obvious loop over its window, in integers or in double. Defined in image_filters.cpp, for the types that
+// filters have, so that not every test compiles it.
 #pragma once
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -17,7 +17,6 @@
 #include <type_traits>
 #include <vector>
 
-#include <speedwell/error.hpp>
 #include <speedwell/image_filter.hpp>
 #include <speedwell/runtime.hpp>
 
@@ -88,29 +87,11 @@ class Image {
 inline constexpr float float_range = 1000;
 
 template <class T>
-T random_sample() {
-  if constexpr (std::is_integral_v<T>) {
-    return static_cast<T>(generator()());
-  } else {
-    return std::uniform_real_distribution<float>(-float_range / 2, float_range / 2)(generator());
-  }
-}
+Image<T> random_image(Shape shape, Layout layout);
 
+// Of one value, NaN in floats.
 template <class T>
-Image<T> random_image(Shape shape, Layout layout) {
-  Image<T> image(shape, layout);
-  for (T& sample : image.memory()) sample = random_sample<T>();
-  return image;
-}
-
-template <class T>
-Image<T> poisoned(Shape shape, Layout layout) {
-  Image<T> image(shape, layout);
-  const T poison =
-      std::is_integral_v<T> ? static_cast<T>(random_sample<std::int16_t>()) : std::numeric_limits<T>::quiet_NaN();
-  std::fill(image.memory().begin(), image.memory().end(), poison);
-  return image;
-}
+Image<T> poisoned(Shape shape, Layout layout);
 
 template <class T>
 bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
@@ -119,34 +100,36 @@ bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
 
 // ---- References
 
-// The sample at a position that may lie outside, found by walking: one fold, step or jump at a time.
+// Which of n positions stands at one that may lie outside, found by walking, one fold, step or jump at a time; -1:
+// none.
+inline std::ptrdiff_t position_inside(std::ptrdiff_t i, std::ptrdiff_t n, Border border) {
+  while (i < 0 || i >= n) {
+    switch (border) {
+      case Border::constant:
+        return -1;
+      case Border::replicate:
+        i += i < 0 ? 1 : -1;
+        break;
+      case Border::reflect:
+        i = i < 0 ? -1 - i : 2 * n - 1 - i;
+        break;
+      case Border::reflect_101:
+        if (n == 1) return 0;
+        i = i < 0 ? -i : 2 * (n - 1) - i;
+        break;
+      case Border::wrap:
+        i += i < 0 ? n : -n;
+        break;
+    }
+  }
+  return i;
+}
+
 template <class T>
 double sample_at(sw::ImageView<const T> image, std::ptrdiff_t x, std::ptrdiff_t y, std::ptrdiff_t channel,
                  Border border, double outside) {
-  const auto inside = [border](std::ptrdiff_t i, std::ptrdiff_t n) -> std::ptrdiff_t {
-    while (i < 0 || i >= n) {
-      switch (border) {
-        case Border::constant:
-          return -1;
-        case Border::replicate:
-          i += i < 0 ? 1 : -1;
-          break;
-        case Border::reflect:
-          i = i < 0 ? -1 - i : 2 * n - 1 - i;
-          break;
-        case Border::reflect_101:
-          if (n == 1) return 0;
-          i = i < 0 ? -i : 2 * (n - 1) - i;
-          break;
-        case Border::wrap:
-          i += i < 0 ? n : -n;
-          break;
-      }
-    }
-    return i;
-  };
-  const std::ptrdiff_t from_x = inside(x, image.width);
-  const std::ptrdiff_t from_y = inside(y, image.height);
+  const std::ptrdiff_t from_x = position_inside(x, image.width, border);
+  const std::ptrdiff_t from_y = position_inside(y, image.height, border);
   return from_x < 0 || from_y < 0 ? outside : static_cast<double>(image(from_x, from_y, channel));
 }
 
@@ -160,133 +143,41 @@ struct Filter {
   double tolerance;
 };
 
+// The sum of the samples round one, times the weights of its column and of its row.
 template <class T>
 double window_sum(sw::ImageView<const T> image, int x, int y, int channel, Border border, double outside,
-                  const std::vector<double>& wx, const std::vector<double>& wy) {
-  double sum = 0;
-  for (int j = 0; j < static_cast<int>(wy.size()); ++j) {
-    for (int i = 0; i < static_cast<int>(wx.size()); ++i) {
-      const int rx = static_cast<int>(wx.size()) / 2;
-      const int ry = static_cast<int>(wy.size()) / 2;
-      sum += wx[i] * wy[j] * sample_at(image, x + i - rx, y + j - ry, channel, border, outside);
-    }
-  }
-  return sum;
-}
-
-// Runs a filter on every backend; each result must be what is expected, bit for bit the same, and stay in its image.
-template <class In, class Out>
-void check_result(const Image<In>& src, Shape shape, Layout layout,
-                  const std::function<void(sw::ImageView<const In>, sw::ImageView<Out>, sw::Backend)>& run,
-                  const std::function<double(int x, int y, int channel)>& expected_at, double tolerance,
-                  const std::vector<sw::Backend>& backends) {
-  Image<Out> expected_memory = poisoned<Out>(shape, layout);
-  const std::vector<Out> poison = expected_memory.memory();
-
-  Image<Out> first = expected_memory;
-  run(src, first, backends.front());
-  for (int y = 0; y < shape.height; ++y) {
-    for (int x = 0; x < shape.width; ++x) {
-      for (int k = 0; k < shape.channels; ++k) {
-        const double expected = expected_at(x, y, k);
-        const Out found = first.view()(x, y, k);
-        ASSERT_TRUE(std::abs(static_cast<double>(found) - expected) <= tolerance)
-            << "at (" << x << ", " << y << ", " << k << "): " << +found << ", expected " << expected;
-        // What should be there in the end, so that the rest can be compared with the poison.
-        expected_memory.view()(x, y, k) = found;
-      }
-    }
-  }
-  ASSERT_TRUE(same_bits(first.memory(), expected_memory.memory())) << "wrote outside of the image";
-  for (const sw::Backend& backend : backends) {
-    Image<Out> result(shape, layout);
-    result.memory() = poison;
-    run(src, result, backend);
-    ASSERT_TRUE(same_bits(result.memory(), first.memory())) << "other bits on " << text(backend);
-  }
-}
-
-template <class In, class Out>
-void check(const Filter<In, Out>& filter, Shape shape, Border border, Layout layout,
-           const std::vector<sw::Backend>& backends) {
-  SCOPED_TRACE(filter.name +
-               (std::is_same_v<In, float> ? " f32 "
-                : sizeof(In) == 1         ? " u8 "
-                                          : " u16 ") +
-               std::to_string(shape.width) + "x" + std::to_string(shape.height) + "x" + std::to_string(shape.channels) +
-               " " + std::string(sw::name(border)) + " layout " + std::to_string(static_cast<int>(layout)) + " seed " +
-               std::to_string(seed()));
-  const Image<In> src = random_image<In>(shape, layout);
-  const double outside = random_sample<In>();
-  check_result<In, Out>(
-      src, shape, other(layout),
-      [&](sw::ImageView<const In> from, sw::ImageView<Out> to, const sw::Backend& backend) {
-        filter.run(from, to, border, outside, backend);
-      },
-      [&](int x, int y, int k) { return filter.expected(src, x, y, k, border, outside); }, filter.tolerance, backends);
-}
+                  const std::vector<double>& wx, const std::vector<double>& wy);
 
 // Sizes round those of a vector of bytes or floats on each instruction set, and round a turn of the row loop.
 inline const std::vector<int> widths = {1,  2,  3,  4,  5,  7,  8,  9,   15,  16,  17,  31,
                                         32, 33, 47, 63, 64, 65, 67, 127, 128, 129, 191, 257};
 inline const std::vector<int> heights = {1, 2, 3, 4, 5, 6, 7, 9, 16, 23};
 
+// ---- Checks, which fail the test that calls them
+
+// Runs a filter on every backend; each result must be what is expected, bit for bit the same, and stay in its image.
 template <class In, class Out>
-void check_shapes(const Filter<In, Out>& filter) {
-  constexpr int channels[] = {1, 3, 4};
-  const std::vector<sw::Backend> backends = every_backend();
-  std::size_t turn = 0;
-  // Channels, layouts and backends take turns, out of step with shapes and borders.
-  const auto check_one = [&](int width, int height, Border border) {
-    check(filter, {width, height, channels[turn % 3]}, border, all_layouts[turn / 3 % 3],
-          {sw::Sequential{}, backends[turn % backends.size()], backends[(turn + 5) % backends.size()]});
-    ++turn;
-  };
-  for (const Border border : all_borders) {
-    for (const int width : widths) check_one(width, 5, border);
-    for (const int height : heights) check_one(37, height, border);
-    check(filter, {67, 23, 3}, border, Layout::part, backends);
-  }
-}
+void check_result(const Image<In>& src, Shape shape, Layout layout,
+                  const std::function<void(sw::ImageView<const In>, sw::ImageView<Out>, sw::Backend)>& run,
+                  const std::function<double(int x, int y, int channel)>& expected_at, double tolerance,
+                  const std::vector<sw::Backend>& backends);
+
+// The same of an image of random samples.
+template <class In, class Out>
+void check(const Filter<In, Out>& filter, Shape shape, Border border, Layout layout,
+           const std::vector<sw::Backend>& backends);
+
+// All borders, sizes round those of a vector of bytes or floats on each instruction set, channels, layouts, backends.
+template <class In, class Out>
+void check_shapes(const Filter<In, Out>& filter);
 
 // Source and result, 295 MB in float, exceed the caches of nearly every machine, so that the result goes past them.
 // Some rows are compared with the reference, all with each other.
 template <class In, class Out>
-void check_large(const Filter<In, Out>& filter) {
-  const Shape shape = {4099, 3001, 3};
-  const Image<In> src = random_image<In>(shape, Layout::part);
-  Image<Out> first = poisoned<Out>(shape, Layout::part);
-  filter.run(src, first, Border::reflect_101, 0, sw::Sequential{});
-  for (const int y : {0, 1, 1500, 3000}) {
-    for (int x = 0; x < shape.width; ++x) {
-      const double expected = filter.expected(src, x, y, 1, Border::reflect_101, 0);
-      ASSERT_LE(std::abs(first.view()(x, y, 1) - expected), filter.tolerance) << "at (" << x << ", " << y << ")";
-    }
-  }
-  for (const sw::Backend& backend :
-       {sw::Backend(sw::Threads{2}), sw::Backend(sw::OpenMp{3}), sw::Backend(sw::Tbb{2})}) {
-    if (!sw::is_built(backend)) continue;
-    Image<Out> result = poisoned<Out>(shape, Layout::part);
-    filter.run(src, result, Border::reflect_101, 0, backend);
-    for (int y = 0; y < shape.height; ++y) {
-      ASSERT_EQ(std::memcmp(result.view().row(y), first.view().row(y), sizeof(Out) * shape.width * shape.channels), 0)
-          << "other bits on " << text(backend) << " in row " << y;
-    }
-  }
-}
+void check_large(const Filter<In, Out>& filter);
 
 // The call throws InvalidArgument with all `words` in its message, and leaves the result alone.
 template <class T>
-void expect_refused(Image<T>& dst, const std::function<void()>& call, const std::vector<std::string>& words) {
-  dst.memory() = poisoned<T>(dst.shape(), Layout::part).memory();
-  const std::vector<T> before = dst.memory();
-  try {
-    call();
-    ADD_FAILURE() << "not refused, expected: " << testing::PrintToString(words);
-  } catch (const sw::InvalidArgument& error) {
-    for (const std::string& word : words) EXPECT_THAT(error.what(), testing::HasSubstr(word));
-  }
-  EXPECT_TRUE(same_bits(dst.memory(), before)) << "wrote before it refused: " << testing::PrintToString(words);
-}
+void expect_refused(Image<T>& dst, const std::function<void()>& call, const std::vector<std::string>& words);
 
 }  // namespace tests

@@ -6,24 +6,20 @@ namespace {
 using namespace tests;
 
 // The positions i - radius .. i + radius of n, -1 for those that are outside.
-std::vector<int> positions(int i, int radius, int n, Border border) {
-  std::vector<int> numbers(static_cast<std::size_t>(n));
-  for (int k = 0; k < n; ++k) numbers[static_cast<std::size_t>(k)] = k;
-  std::vector<int> found;
-  for (int k = i - radius; k <= i + radius; ++k) {
-    found.push_back(
-        static_cast<int>(sample_at(sw::ImageView<const int>{numbers.data(), n, 1, 1}, k, 0, 0, border, -1)));
-  }
+std::vector<std::ptrdiff_t> positions(int i, int radius, std::ptrdiff_t n, Border border) {
+  std::vector<std::ptrdiff_t> found;
+  for (int k = i - radius; k <= i + radius; ++k) found.push_back(position_inside(k, n, border));
   return found;
 }
 
 template <class T>
 double median_of_window(sw::ImageView<const T> image, int x, int y, int channel, int size, Border border,
                         double outside) {
-  const std::vector<int> columns = positions(x, size / 2, static_cast<int>(image.width), border);
+  const std::vector<std::ptrdiff_t> columns = positions(x, size / 2, image.width, border);
   std::vector<double> window;
-  for (const int j : positions(y, size / 2, static_cast<int>(image.height), border)) {
-    for (const int i : columns) window.push_back(i < 0 || j < 0 ? outside : static_cast<double>(image(i, j, channel)));
+  for (const std::ptrdiff_t j : positions(y, size / 2, image.height, border)) {
+    for (const std::ptrdiff_t i : columns)
+      window.push_back(i < 0 || j < 0 ? outside : static_cast<double>(image(i, j, channel)));
   }
   const auto middle = window.begin() + static_cast<std::ptrdiff_t>(window.size() / 2);
   std::nth_element(window.begin(), middle, window.end());

@@ -46,26 +46,6 @@ namespace {
 // Below so many multiplications for each of the separated kernel's, two passes take longer than one.
 constexpr int worth_separating = 2;
 
-template <class T>
-struct Convolve {
-  using In = T;
-  using Line = float;
-  using Out = T;
-  static constexpr int together = convolve_rows;
-
-  const ConvolveTile<T>& tile = convolve_tile<T>();
-  ConvolveKernel kernel;
-
-  int radius_x() const { return kernel.width / 2; }
-  int radius_y() const { return kernel.height / 2; }
-  double operations() const { return 2.0 * kernel.width * kernel.height; }
-  void load(const In* in, Line* line, std::ptrdiff_t n) const { tile.load(in, line, n); }
-  void window(const Line* const* lines, Out* const* out, std::ptrdiff_t count, std::ptrdiff_t n,
-              std::ptrdiff_t channels) const {
-    tile.window(lines, out, count, n, channels, kernel);
-  }
-};
-
 int kernel_side(std::string_view name, std::ptrdiff_t side) {
   if (side < 1 || side % 2 == 0 || side > most_side) {
     refuse("convolve", "kernel has " + std::to_string(side) + " " + std::string(name) +
@@ -93,22 +73,22 @@ void convolve_of(ImageView<const T> src, MatrixView<const float> kernel, ImageVi
   check_images("convolve", src, dst);
   runtime::check_matrix("convolve", "kernel", kernel);
   check_border("convolve", options.border, options.border_value);
-  Convolve<T> filter;
-  filter.kernel.width = kernel_side("columns", kernel.cols);
-  filter.kernel.height = kernel_side("rows", kernel.rows);
-  filter.kernel.bias = finite("bias", options.bias);
-  float* to = filter.kernel.weights;
+  ConvolveKernel given;
+  given.width = kernel_side("columns", kernel.cols);
+  given.height = kernel_side("rows", kernel.rows);
+  given.bias = finite("bias", options.bias);
+  float* to = given.weights;
   for (std::ptrdiff_t i = 0; i < kernel.rows; ++i) {
     for (std::ptrdiff_t j = 0; j < kernel.cols; ++j) *to++ = finite("an element of kernel", kernel(i, j));
   }
 
-  const int products = filter.kernel.width * filter.kernel.height;
-  SeparableWindow<T> separable;
-  if (products > worth_separating * (filter.kernel.width + filter.kernel.height) &&
-      separate(filter.kernel, separable.kernel)) {
-    run_window_filter(convolve_as_separable_kernel<T>, separable, src, dst, options);
+  SeparableKernel separated;
+  if (given.products() > worth_separating * (given.width + given.height) && separate(given, separated)) {
+    run_window_filter(convolve_as_separable_kernel<T>,
+                      ConvolveWindow<T, SeparableKernel>{convolve_separable_tile<T>(), separated}, src, dst, options);
   } else {
-    run_window_filter(convolve_kernel<T>, filter, src, dst, options);
+    run_window_filter(convolve_kernel<T>, ConvolveWindow<T, ConvolveKernel>{convolve_tile<T>(), given}, src, dst,
+                      options);
   }
 }
 

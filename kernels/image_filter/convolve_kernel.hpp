@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kernels of the two convolutions, as their tiles read them.
+// What the two convolutions share: their kernels, as their tiles read them, and the filter that they both are.
 #pragma once
 
 #include <cstddef>
@@ -18,6 +18,8 @@ struct ConvolveKernel {
   int height;
   float bias;
   float weights[most_side * most_side];  // by rows
+
+  int products() const { return width * height; }  // a sample
 };
 
 struct SeparableKernel {
@@ -26,6 +28,38 @@ struct SeparableKernel {
   float bias;
   float row[most_side];
   float column[most_side];
+
+  int products() const { return width + height; }
+};
+
+template <class T, class Kernel>
+struct ConvolveTile {
+  // n samples of a row of the image as a line has them.
+  void (*load)(const T* in, float* line, std::ptrdiff_t n);
+  // n samples of `count` <= convolve_rows rows of the result, row r from lines[r] .. lines[r + height - 1].
+  void (*window)(const float* const* lines, T* const* out, std::ptrdiff_t count, std::ptrdiff_t n,
+                 std::ptrdiff_t channels, const Kernel& kernel);
+};
+
+// As run_window_filter takes it.
+template <class T, class Kernel>
+struct ConvolveWindow {
+  using In = T;
+  using Line = float;
+  using Out = T;
+  static constexpr int together = convolve_rows;
+
+  const ConvolveTile<T, Kernel>& tile;
+  const Kernel& kernel;
+
+  int radius_x() const { return kernel.width / 2; }
+  int radius_y() const { return kernel.height / 2; }
+  double operations() const { return 2.0 * kernel.products(); }
+  void load(const In* in, Line* line, std::ptrdiff_t n) const { tile.load(in, line, n); }
+  void window(const Line* const* lines, Out* const* out, std::ptrdiff_t count, std::ptrdiff_t n,
+              std::ptrdiff_t channels) const {
+    tile.window(lines, out, count, n, channels, kernel);
+  }
 };
 
 // Splits the kernel into a column times a row, to within `product_error` of each weight, and tells whether it can be.

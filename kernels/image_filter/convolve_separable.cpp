@@ -37,11 +37,12 @@ void convolve_separable_of(ImageView<const T> src, std::span<const float> row, s
                            ImageView<T> dst, const ConvolveSeparableOptions& options) {
   check_images("convolve_separable", src, dst);
   check_border("convolve_separable", options.border, options.border_value);
-  SeparableWindow<T> filter;
-  filter.kernel.width = copy_weights("row", row, filter.kernel.row);
-  filter.kernel.height = copy_weights("column", column, filter.kernel.column);
-  filter.kernel.bias = 0;
-  run_window_filter(convolve_separable_kernel<T>, filter, src, dst, options);
+  SeparableKernel kernel;
+  kernel.width = copy_weights("row", row, kernel.row);
+  kernel.height = copy_weights("column", column, kernel.column);
+  kernel.bias = 0;
+  run_window_filter(convolve_separable_kernel<T>,
+                    ConvolveWindow<T, SeparableKernel>{convolve_separable_tile<T>(), kernel}, src, dst, options);
 }
 
 }  // namespace

@@ -65,7 +65,7 @@ void window(const float* const* lines, T* const* out, std::ptrdiff_t count, std:
 template <>
 struct ConvolveSeparableTiles<HWY_TARGET> {
   template <class T>
-  static constexpr ConvolveSeparableTile<T> tile = {HWY_NAMESPACE::load<T>, HWY_NAMESPACE::window<T>};
+  static constexpr ConvolveTile<T, SeparableKernel> tile = {HWY_NAMESPACE::load<T>, HWY_NAMESPACE::window<T>};
 };
 
 }  // namespace speedwell::image_filter
@@ -77,13 +77,13 @@ HWY_AFTER_NAMESPACE();
 namespace speedwell::image_filter {
 
 template <class T>
-const ConvolveSeparableTile<T>& convolve_separable_tile() {
+const ConvolveTile<T, SeparableKernel>& convolve_separable_tile() {
   return *runtime::select_target(
       []<std::int64_t target>() { return &ConvolveSeparableTiles<target>::template tile<T>; });
 }
 
-template const ConvolveSeparableTile<std::uint8_t>& convolve_separable_tile();
-template const ConvolveSeparableTile<float>& convolve_separable_tile();
+template const ConvolveTile<std::uint8_t, SeparableKernel>& convolve_separable_tile();
+template const ConvolveTile<float, SeparableKernel>& convolve_separable_tile();
 
 }  // namespace speedwell::image_filter
 #endif

@@ -31,7 +31,7 @@ void window(const float* const* lines, T* const* out, std::ptrdiff_t count, std:
 template <>
 struct ConvolveTiles<HWY_TARGET> {
   template <class T>
-  static constexpr ConvolveTile<T> tile = {HWY_NAMESPACE::load<T>, HWY_NAMESPACE::window<T>};
+  static constexpr ConvolveTile<T, ConvolveKernel> tile = {HWY_NAMESPACE::load<T>, HWY_NAMESPACE::window<T>};
 };
 
 }  // namespace speedwell::image_filter
@@ -43,12 +43,12 @@ HWY_AFTER_NAMESPACE();
 namespace speedwell::image_filter {
 
 template <class T>
-const ConvolveTile<T>& convolve_tile() {
+const ConvolveTile<T, ConvolveKernel>& convolve_tile() {
   return *runtime::select_target([]<std::int64_t target>() { return &ConvolveTiles<target>::template tile<T>; });
 }
 
-template const ConvolveTile<std::uint8_t>& convolve_tile();
-template const ConvolveTile<float>& convolve_tile();
+template const ConvolveTile<std::uint8_t, ConvolveKernel>& convolve_tile();
+template const ConvolveTile<float, ConvolveKernel>& convolve_tile();
 
 }  // namespace speedwell::image_filter
 #endif

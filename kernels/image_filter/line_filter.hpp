@@ -17,10 +17,9 @@
 #include <speedwell/image_filter.hpp>
 
 #include "kernels/image_filter/border.hpp"
-#include "kernels/image_filter/checks.hpp"
+#include "kernels/image_filter/filter_call.hpp"
 #include "kernels/image_filter/stream_row_tile.hpp"
 #include "kernels/image_filter/strip_pass.hpp"
-#include "runtime/dispatch.hpp"
 #include "runtime/workspace.hpp"
 
 namespace speedwell::image_filter {
@@ -50,19 +49,17 @@ std::ptrdiff_t rows_together(const Filter& filter) {
 }
 
 template <class Filter>
-struct FilterCall {
+struct LineCall : FilterCall<Filter> {
   using In = typename Filter::In;
   using Line = typename Filter::Line;
   using Out = typename Filter::Out;
+  using FilterCall<Filter>::filter, FilterCall<Filter>::src, FilterCall<Filter>::dst;
+  using FilterCall<Filter>::border, FilterCall<Filter>::border_value;
 
-  const Filter& filter;
-  ImageView<const In> src;
-  ImageView<Out> dst;
-  Border border;
-  In border_value;
-  StreamRow stream_row;  // nullptr: through the caches
+  StreamRow stream_row = stream_row_for(this->bytes());  // nullptr: through the caches
 
-  // Rows first .. first + count - 1 of the result, reading also those that the filter's radius reaches.
+  Strips cut() const { return {.unit = rows_together(filter)}; }
+  // Reads also the rows that the filter's radius reaches.
   void filter_rows(std::ptrdiff_t first, std::ptrdiff_t count) const;
 
  private:
@@ -99,7 +96,7 @@ void extend(Line* line, std::ptrdiff_t x, std::ptrdiff_t pixels, std::ptrdiff_t 
 }  // namespace detail
 
 template <class Filter>
-struct FilterCall<Filter>::Scratch {
+struct LineCall<Filter>::Scratch {
   Line* line;
   std::ptrdiff_t plane;
   std::ptrdiff_t pitch;  // from a row's lines to those of the next
@@ -112,14 +109,14 @@ struct FilterCall<Filter>::Scratch {
 
 // A turn holds all that the border to the left shows, but for the right end of the row if the border wraps.
 template <class Filter>
-std::ptrdiff_t FilterCall<Filter>::turn() const {
+std::ptrdiff_t LineCall<Filter>::turn() const {
   return std::max<std::ptrdiff_t>(detail::turn_bytes / sizeof(Line), 2 * filter.radius_x() * src.channels);
 }
 
 template <class Filter>
-void FilterCall<Filter>::vertical(const In* const* rows, [[maybe_unused]] std::ptrdiff_t count, Line* line,
-                                  [[maybe_unused]] std::ptrdiff_t plane, [[maybe_unused]] std::ptrdiff_t pitch,
-                                  std::ptrdiff_t first, std::ptrdiff_t n) const {
+void LineCall<Filter>::vertical(const In* const* rows, [[maybe_unused]] std::ptrdiff_t count, Line* line,
+                                [[maybe_unused]] std::ptrdiff_t plane, [[maybe_unused]] std::ptrdiff_t pitch,
+                                std::ptrdiff_t first, std::ptrdiff_t n) const {
   if constexpr (works_on_groups<Filter>) {
     filter.vertical(rows, count, line, pitch, first, n);
   } else {
@@ -128,7 +125,7 @@ void FilterCall<Filter>::vertical(const In* const* rows, [[maybe_unused]] std::p
 }
 
 template <class Filter>
-void FilterCall<Filter>::filter_rows(std::ptrdiff_t first, std::ptrdiff_t count) const {
+void LineCall<Filter>::filter_rows(std::ptrdiff_t first, std::ptrdiff_t count) const {
   const std::ptrdiff_t together = rows_together(filter);
   const std::ptrdiff_t samples = src.width * src.channels;
   const std::ptrdiff_t radius_x = filter.radius_x();
@@ -190,8 +187,8 @@ void FilterCall<Filter>::filter_rows(std::ptrdiff_t first, std::ptrdiff_t count)
 }
 
 template <class Filter>
-void FilterCall<Filter>::filter_group(const In* const* rows, std::ptrdiff_t first_row, std::ptrdiff_t count,
-                                      const Scratch& scratch) const {
+void LineCall<Filter>::filter_group(const In* const* rows, std::ptrdiff_t first_row, std::ptrdiff_t count,
+                                    const Scratch& scratch) const {
   const std::ptrdiff_t channels = src.channels;
   const std::ptrdiff_t radius = filter.radius_x();
   const std::ptrdiff_t samples = src.width * channels;
@@ -257,26 +254,10 @@ void FilterCall<Filter>::filter_group(const In* const* rows, std::ptrdiff_t firs
   }
 }
 
-// The filter with the options' backend and border. Everything but its own options has to be checked before.
 template <class Filter, class Options>
 void run_line_filter(runtime::Kernel& kernel, const Filter& filter, ImageView<const typename Filter::In> src,
                      ImageView<typename Filter::Out> dst, const Options& options) {
-  constexpr std::size_t sample_bytes = sizeof(typename Filter::In) + sizeof(typename Filter::Out);
-  const double samples =
-      static_cast<double>(src.width) * static_cast<double>(src.height) * static_cast<double>(src.channels);
-  const FilterCall<Filter> call = {.filter = filter,
-                                   .src = src,
-                                   .dst = dst,
-                                   .border = options.border,
-                                   .border_value = saturated<typename Filter::In>(options.border_value),
-                                   .stream_row = stream_row_for(samples * sample_bytes)};
-  runtime::Participants participants;
-  run_strips(runtime::choose(kernel, options.backend, {samples * filter.operations(), samples * sample_bytes}),
-             participants,
-             {.rows = samples == 0 ? 0 : src.height,
-              .unit = rows_together(filter),
-              .row_bytes = static_cast<std::size_t>(src.width * src.channels) * sample_bytes},
-             [&call](std::ptrdiff_t first, std::ptrdiff_t count) { call.filter_rows(first, count); });
+  run_filter<LineCall>(kernel, filter, src, dst, options);
 }
 
 }  // namespace speedwell::image_filter

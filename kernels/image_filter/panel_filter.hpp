@@ -12,11 +12,10 @@
 #include <speedwell/image_filter.hpp>
 
 #include "kernels/image_filter/border.hpp"
-#include "kernels/image_filter/checks.hpp"
+#include "kernels/image_filter/filter_call.hpp"
 #include "kernels/image_filter/line_filter.hpp"
 #include "kernels/image_filter/strip_pass.hpp"
 #include "runtime/caches.hpp"
-#include "runtime/dispatch.hpp"
 #include "runtime/workspace.hpp"
 
 namespace speedwell::image_filter {
@@ -51,6 +50,25 @@ class Parts {
   std::byte* next_;
 };
 
+// How many pixels wide a panel of a filter is.
+template <class Filter>
+std::ptrdiff_t panel_pixels(const Filter& filter, std::ptrdiff_t width, std::ptrdiff_t channels) {
+  using In = typename Filter::In;
+  constexpr std::size_t least_l2 = 256 * 1024;
+  constexpr std::ptrdiff_t probe = 4096;  // samples
+  const Reach reach = filter.reach();
+  const std::size_t room = std::max(runtime::cache_bytes(2), least_l2) / 4;
+  const std::size_t probe_bytes =
+      filter.scratch_bytes(probe) + static_cast<std::size_t>(reach.down() + 1) * probe * sizeof(In);
+  const auto fitting = static_cast<std::ptrdiff_t>(room * probe / probe_bytes) / channels;
+  // What panels have in common is computed twice: an eighth at most. Nor are they so narrow that a loop's start counts.
+  const std::ptrdiff_t pixels = std::max<std::ptrdiff_t>({fitting, 8 * reach.across(), 512});
+  const std::ptrdiff_t panels = std::max<std::ptrdiff_t>((width + pixels / 2) / pixels, 1);
+  // Whole cache lines of the result, so that two panels seldom write to one.
+  constexpr std::ptrdiff_t unit = detail::alignment;
+  return std::min((width / panels + unit) / unit * unit, std::max<std::ptrdiff_t>(width, 1));
+}
+
 // A call of a filter. Filter has
 //   types In, Out, Scratch
 //   reach()
@@ -58,24 +76,21 @@ class Parts {
 //   scratch_bytes(n)                      for lines of n samples
 //   begin(parts, n)                       the scratch for a panel, from so many bytes
 //   add_row(scratch, rows, t, n, channels)
-//                                         row t of the panel has come, counted from 0; rows[0] is its line, rows[-1]
-//   that
-//                                         of the row before; those of reach().down() + 1 rows before are still there
+//                                         row t of the panel has come, counted from 0: rows[0] is its line, rows[-1]
+//                                         that of the row before, and so on back to rows[-reach().down() - 1]
 //   result_row(scratch, out, n, channels) n samples of the result that belong to the last reach().down() + 1 rows
 template <class Filter>
-struct PanelCall {
+struct PanelCall : FilterCall<Filter> {
   using In = typename Filter::In;
   using Out = typename Filter::Out;
+  using FilterCall<Filter>::filter, FilterCall<Filter>::src, FilterCall<Filter>::dst;
+  using FilterCall<Filter>::border, FilterCall<Filter>::border_value;
 
-  const Filter& filter;
-  ImageView<const In> src;
-  ImageView<Out> dst;
-  Border border;
-  In border_value;
-  StreamRow stream_row;  // nullptr: through the caches
-  std::ptrdiff_t panel;  // pixels
+  StreamRow stream_row = stream_row_for(this->bytes());  // nullptr: through the caches
+  std::ptrdiff_t panel = panel_pixels(filter, src.width, src.channels);
 
-  // Rows first .. first + count - 1 of the result.
+  // A strip begins with the rows of its first window, which are no rows of the result: an eighth more of them at most.
+  Strips cut() const { return {.least = 8 * (filter.reach().down() + 1)}; }
   void filter_rows(std::ptrdiff_t first, std::ptrdiff_t count) const;
 
  private:
@@ -180,47 +195,10 @@ void PanelCall<Filter>::filter_panel(std::ptrdiff_t x, std::ptrdiff_t first, std
   }
 }
 
-// How many pixels wide a panel of a filter is.
-template <class Filter>
-std::ptrdiff_t panel_pixels(const Filter& filter, std::ptrdiff_t width, std::ptrdiff_t channels) {
-  using In = typename Filter::In;
-  constexpr std::size_t least_l2 = 256 * 1024;
-  constexpr std::ptrdiff_t probe = 4096;  // samples
-  const Reach reach = filter.reach();
-  const std::size_t room = std::max(runtime::cache_bytes(2), least_l2) / 4;
-  const std::size_t probe_bytes =
-      filter.scratch_bytes(probe) + static_cast<std::size_t>(reach.down() + 1) * probe * sizeof(In);
-  const auto fitting = static_cast<std::ptrdiff_t>(room * probe / probe_bytes) / channels;
-  // What panels have in common is computed twice: an eighth at most. Nor are they so narrow that a loop's start counts.
-  const std::ptrdiff_t pixels = std::max<std::ptrdiff_t>({fitting, 8 * reach.across(), 512});
-  const std::ptrdiff_t panels = std::max<std::ptrdiff_t>((width + pixels / 2) / pixels, 1);
-  // Whole cache lines of the result, so that two panels seldom write to one.
-  constexpr std::ptrdiff_t unit = detail::alignment;
-  return std::min((width / panels + unit) / unit * unit, std::max<std::ptrdiff_t>(width, 1));
-}
-
-// The filter with the options' backend and border. Everything but its own options has to be checked before.
 template <class Filter, class Options>
 void run_panel_filter(runtime::Kernel& kernel, const Filter& filter, ImageView<const typename Filter::In> src,
                       ImageView<typename Filter::Out> dst, const Options& options) {
-  constexpr std::size_t sample_bytes = sizeof(typename Filter::In) + sizeof(typename Filter::Out);
-  const double samples =
-      static_cast<double>(src.width) * static_cast<double>(src.height) * static_cast<double>(src.channels);
-  const PanelCall<Filter> call = {.filter = filter,
-                                  .src = src,
-                                  .dst = dst,
-                                  .border = options.border,
-                                  .border_value = saturated<typename Filter::In>(options.border_value),
-                                  .stream_row = stream_row_for(samples * sample_bytes),
-                                  .panel = panel_pixels(filter, src.width, src.channels)};
-  runtime::Participants participants;
-  // A strip begins with the rows of its first window, which are no rows of the result: an eighth more of them at most.
-  run_strips(runtime::choose(kernel, options.backend, {samples * filter.operations(), samples * sample_bytes}),
-             participants,
-             {.rows = samples == 0 ? 0 : src.height,
-              .row_bytes = static_cast<std::size_t>(src.width * src.channels) * sample_bytes,
-              .least = 8 * (filter.reach().down() + 1)},
-             [&call](std::ptrdiff_t first, std::ptrdiff_t count) { call.filter_rows(first, count); });
+  run_filter<PanelCall>(kernel, filter, src, dst, options);
 }
 
 }  // namespace speedwell::image_filter

@@ -10,10 +10,9 @@
 #include <speedwell/image_filter.hpp>
 
 #include "kernels/image_filter/border.hpp"
-#include "kernels/image_filter/checks.hpp"
+#include "kernels/image_filter/filter_call.hpp"
 #include "kernels/image_filter/line_filter.hpp"
 #include "kernels/image_filter/strip_pass.hpp"
-#include "runtime/dispatch.hpp"
 #include "runtime/workspace.hpp"
 
 namespace speedwell::image_filter {
@@ -28,22 +27,22 @@ namespace speedwell::image_filter {
 //       rows 0 .. count - 1 of the result, n samples each, to out[0] .. out[count - 1]. Row r is computed from lines[r]
 //       .. lines[r + 2 radius_y], whose sample i stands at [i], and which go on for radius_x pixels to both sides; 64
 //       bytes beyond may be read and not used.
-//   scratch_bytes(channels)       if there is such a member, window() gets a pointer to so many bytes as well, aligned
-//   to
-//                                 a cache line, that hold nothing known
+//   scratch_bytes(channels)       if there is such a member, window() gets a pointer to so many bytes as well, which
+//                                 begin on a cache line and hold nothing known
 template <class Filter>
-struct WindowCall {
+struct WindowCall : FilterCall<Filter> {
   using In = typename Filter::In;
   using Line = typename Filter::Line;
   using Out = typename Filter::Out;
+  using FilterCall<Filter>::filter, FilterCall<Filter>::src, FilterCall<Filter>::dst;
+  using FilterCall<Filter>::border, FilterCall<Filter>::border_value;
 
-  const Filter& filter;
-  ImageView<const In> src;
-  ImageView<Out> dst;
-  Border border;
-  In border_value;
-
-  // Rows first .. first + count - 1 of the result.
+  Strips cut() const {
+    return {// The same rows are computed together however many strips there are.
+            .unit = Filter::together,
+            // The rows that a strip loads beside its own are at most a quarter of them.
+            .least = std::max(2 * Filter::together, 8 * filter.radius_y())};
+  }
   void filter_rows(std::ptrdiff_t first, std::ptrdiff_t count) const;
 };
 
@@ -104,28 +103,10 @@ void WindowCall<Filter>::filter_rows(std::ptrdiff_t first, std::ptrdiff_t count)
   }
 }
 
-// The filter with the options' backend and border. Everything but its own options has to be checked before.
 template <class Filter, class Options>
 void run_window_filter(runtime::Kernel& kernel, const Filter& filter, ImageView<const typename Filter::In> src,
                        ImageView<typename Filter::Out> dst, const Options& options) {
-  constexpr std::size_t sample_bytes = sizeof(typename Filter::In) + sizeof(typename Filter::Out);
-  const double samples =
-      static_cast<double>(src.width) * static_cast<double>(src.height) * static_cast<double>(src.channels);
-  const WindowCall<Filter> call = {.filter = filter,
-                                   .src = src,
-                                   .dst = dst,
-                                   .border = options.border,
-                                   .border_value = saturated<typename Filter::In>(options.border_value)};
-  runtime::Participants participants;
-  run_strips(runtime::choose(kernel, options.backend, {samples * filter.operations(), samples * sample_bytes}),
-             participants,
-             {.rows = samples == 0 ? 0 : src.height,
-              // The same rows are computed together however many strips there are.
-              .unit = Filter::together,
-              .row_bytes = static_cast<std::size_t>(src.width * src.channels) * sample_bytes,
-              // The rows that a strip loads beside its own are at most a quarter of them.
-              .least = std::max(2 * Filter::together, 8 * filter.radius_y())},
-             [&call](std::ptrdiff_t first, std::ptrdiff_t count) { call.filter_rows(first, count); });
+  run_filter<WindowCall>(kernel, filter, src, dst, options);
 }
 
 }  // namespace speedwell::image_filter
