@@ -434,8 +434,8 @@ void multiply_rows(const T* a, ptrdiff_t stride, const T* x, ptrdiff_t count, pt
   ptrdiff_t done = 0;
   if (stride == depth && depth >= 2 && depth <= vector_lanes<T>) {
     done = short_rows[static_cast<std::size_t>(depth - 2)](a, x, count, alpha, beta, y, y_stride);
-    if (done == count) return;
   }
+  if (done == count) return;
   if (count - done <= few_outputs<T>) {
     return multiply_few_rows(a + done * stride, stride, x, count - done, depth, alpha, beta, y + done * y_stride,
                              y_stride);

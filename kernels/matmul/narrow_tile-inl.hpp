@@ -21,12 +21,12 @@ HWY_BEFORE_NAMESPACE();
 namespace speedwell::HWY_NAMESPACE {
 namespace {
 
-// The columns are up to so many times 16 bytes: at two of AVX-512 it is twice as fast as whole vectors of columns are,
-// and as fast at two of AVX2 or one of the rest. 0: there is no such tile.
-constexpr ptrdiff_t most_narrow_vectors = HWY_TARGET == HWY_AVX3 ? 2 : HWY_TARGET == HWY_AVX2 ? 1 : 0;
+// The columns are up to so many times 16 bytes: half of AVX-512's vectors, where it is up to twice as fast as whole
+// vectors of columns are. 0: there is no such tile. AVX2's 16 registers hold too few rows for it to gain anything.
+constexpr ptrdiff_t most_narrow_vectors = HWY_TARGET == HWY_AVX3 ? 2 : 0;
 
-// Vectors of A: as many sums for each as vectors of columns; 8 + 8 and 12 + 6 of 32 registers, 6 + 6 of 16.
-constexpr ptrdiff_t most_narrow_groups(ptrdiff_t vectors) { return HWY_TARGET == HWY_AVX3 && vectors == 1 ? 8 : 6; }
+// Vectors of A: as many sums for each as vectors of columns; 8 + 8 and 6 + 12 of 32 registers.
+constexpr ptrdiff_t most_narrow_groups(ptrdiff_t vectors) { return vectors == 1 ? 8 : 6; }
 
 template <class T>
 constexpr ptrdiff_t piece = 16 / sizeof(T);  // in elements
@@ -212,14 +212,8 @@ template <class T>
 HWY_INLINE void multiply_narrow_rows(const T* a, ptrdiff_t a_stride, const T* b, ptrdiff_t b_stride, ptrdiff_t depth,
                                      T beta, T* c, ptrdiff_t c_stride, ptrdiff_t rows, ptrdiff_t cols) {
   const auto groups = static_cast<std::size_t>((rows + group_rows<T> - 1) / group_rows<T>);
-  if constexpr (most_narrow_vectors > 1) {
-    if (cols > piece<T>) {
-      return narrow_tiles<T, 2>[groups - 1](a, a_stride, b, b_stride, depth, beta, c, c_stride, rows, cols);
-    }
-  }
-  if constexpr (most_narrow_vectors > 0) {
-    narrow_tiles<T, 1>[groups - 1](a, a_stride, b, b_stride, depth, beta, c, c_stride, rows, cols);
-  }
+  const MultiplyNarrow<T> multiply = cols > piece<T> ? narrow_tiles<T, 2>[groups - 1] : narrow_tiles<T, 1>[groups - 1];
+  multiply(a, a_stride, b, b_stride, depth, beta, c, c_stride, rows, cols);
 }
 
 template <class T>
