@@ -304,7 +304,7 @@ HWY_INLINE Vec<T> add_lanes(Load load) {
 
 // The lanes of one output, added by halves.
 template <class D>
-HWY_INLINE hn::TFromD<D> add_lanes_of_one(D d, hn::Vec<D> v) {
+HWY_INLINE hn::TFromD<D> add_lanes_of_one(D, hn::Vec<D> v) {
   if constexpr (hn::MaxLanes(D()) == 1) {
     return hn::GetLane(v);
   } else {
