@@ -203,7 +203,7 @@ constexpr auto narrow_tiles =
 template <class T>
 HWY_INLINE bool is_narrow(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t depth, ptrdiff_t a_depth_stride) {
   constexpr ptrdiff_t least_rows = 9;
-  constexpr ptrdiff_t least_depth = 12;
+  constexpr ptrdiff_t least_depth = 8;
   return cols <= most_narrow_vectors * piece<T> && a_depth_stride == 1 && rows >= least_rows && depth >= least_depth;
 }
 
