@@ -29,9 +29,8 @@ namespace speedwell::image_filter {
 //   planes                        lines it needs for a row
 //   radius_x, radius_y            how far it looks
 // and either
-//   vertical(rows, line, plane, first, n)             columns first .. first + n - 1 of the rows and of the lines; line
-//   k
-//                                                     is at line + k * plane
+//   vertical(rows, line, plane, first, n)             columns first .. first + n - 1 of the rows and of the lines, of
+//                                                     which number k is at line + k * plane
 //   horizontal(line, plane, out, n, channels)         may read, and not use, `channels` samples beyond its radius
 // or, if its directions are quicker when several rows share what they load,
 //   rows_together                 so many rows of the result are done at once, fewer where a strip ends
