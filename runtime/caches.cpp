@@ -22,6 +22,12 @@ std::size_t cache_bytes(int level) {
 bool beyond_caches(double bytes) {
   std::size_t last = 0;
   for (const Cache& cache : machine().caches) last = std::max(last, cache.bytes);
+  if (last == 0) {
+    // A core has a part of the package's, mostly of 32 MiB, and a virtual machine has neighbours there.
+    constexpr std::size_t most = std::size_t{24} << 20;
+    static const std::size_t of_package = cache_bytes_by_cpuid(3);
+    last = std::min(of_package, most);
+  }
   return last > 0 && bytes > static_cast<double>(last);
 }
 

@@ -80,6 +80,7 @@ bool cpu_has(Isa isa) {
 std::size_t cache_bytes_by_cpuid(int level) {
   if (level == 1) return std::size_t{cpuid(0x80000005).ecx >> 24} << 10;
   if (level == 2) return std::size_t{cpuid(0x80000006).ecx >> 16} << 10;
+  if (level == 3) return std::size_t{cpuid(0x80000006).edx >> 18} << 19;
   return 0;
 }
 

@@ -12,8 +12,8 @@ namespace speedwell::runtime {
 // operating system saves.
 bool cpu_has(Isa isa);
 
-// Bytes of a core's data cache of level 1 or 2 by the processor's oldest tables, which some virtual machines leave in
-// place when they hide all others. 0 if there are none. (Those of level 3 tell of the whole package, not of a core.)
+// Bytes of a core's data cache of level 1 or 2, or of the whole package's of level 3, by the processor's oldest tables,
+// which some virtual machines leave in place when they hide all others. 0 if there are none.
 std::size_t cache_bytes_by_cpuid(int level);
 
 }  // namespace speedwell::runtime

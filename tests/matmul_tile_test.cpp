@@ -54,15 +54,15 @@ constexpr double betas[] = {0, 1, -0.75};
 // Factors of the largest block, and what comes out for each beta: what a smaller block gives is in its corner.
 template <class T>
 struct Products {
-  explicit Products(ptrdiff_t most_width, ptrdiff_t depth)
-      : width(most_width),
+  Products(ptrdiff_t height, ptrdiff_t width, ptrdiff_t depth)
+      : width(width),
         depth(depth),
-        a(random_values<T>(most_height * depth)),
+        a(random_values<T>(height * depth)),
         b(random_values<T>(depth * width)),
-        c(random_values<T>(most_height * width)) {
+        c(random_values<T>(height * width)) {
     for (const double beta : betas) {
       std::vector<T> sums(c.size());
-      for (ptrdiff_t i = 0; i < most_height; ++i) {
+      for (ptrdiff_t i = 0; i < height; ++i) {
         for (ptrdiff_t j = 0; j < width; ++j) {
           const auto at = static_cast<std::size_t>(i * width + j);
           T sum = beta == 0 ? T{0} : static_cast<T>(beta) * c[at];
@@ -178,7 +178,7 @@ TYPED_TEST(MatmulTileOf, EveryHeightAndWidth) {
   Blocks<TypeParam> blocks;
   const ptrdiff_t cols = blocks.tile.cols;
   for (const ptrdiff_t depth : {0, 1, 3, 101}) {
-    const Products<TypeParam> products(4 * cols + 1, depth);
+    const Products<TypeParam> products(most_height, 4 * cols + 1, depth);
     for (ptrdiff_t height = 1; height <= most_height; ++height) {
       for (ptrdiff_t width = 1; width <= (height <= most_rows / 2 ? 4 : 2) * cols + 1; ++width) {
         for (const Factor a : {Factor::along_rows, Factor::along_cols, Factor::packed}) {
@@ -190,6 +190,49 @@ TYPED_TEST(MatmulTileOf, EveryHeightAndWidth) {
             ASSERT_NO_FATAL_FAILURE(blocks.check(products, height, width, a, Factor::along_rows, beta, !near));
           }
         }
+      }
+    }
+  }
+}
+
+// Heights of one tile for few columns, of two and of three; depths that end with every part of 16 bytes.
+TYPED_TEST(MatmulTileOf, FewColumns) {
+  Blocks<TypeParam> blocks;
+  constexpr ptrdiff_t height = 70;
+  const ptrdiff_t most_width = std::max<ptrdiff_t>(blocks.tile.narrow_cols, 4) + 1;
+  for (const ptrdiff_t depth : {7, 8, 9, 10, 11, 12, 15, 101}) {
+    const Products<TypeParam> products(height, most_width, depth);
+    for (ptrdiff_t rows = 1; rows <= height; ++rows) {
+      for (ptrdiff_t width = 1; width <= most_width; ++width) {
+        if (width % blocks.tile.in_place_cols != 0) continue;
+        const auto beta = static_cast<std::size_t>(one_of({0, 1, 2}));
+        const bool near = one_of({0, 1}) == 0;
+        ASSERT_NO_FATAL_FAILURE(
+            blocks.check(products, rows, width, Factor::along_rows, Factor::along_rows, beta, near));
+      }
+    }
+  }
+}
+
+// Little depth: every number of rows that are written together, widths of every part of a vector, and of one piece of B
+// that stays in the cache and of two.
+TYPED_TEST(MatmulTileOf, LittleDepth) {
+  using T = TypeParam;
+  Blocks<T> blocks;
+  constexpr ptrdiff_t height = 9;
+  for (const ptrdiff_t depth : {1, 2, 3, 4, 5}) {
+    const ptrdiff_t piece = (16 << 10) / ptrdiff_t{sizeof(T)} / std::max<ptrdiff_t>(depth, 3);
+    const Products<T> products(height, piece + 70, depth);
+    std::vector<ptrdiff_t> widths;
+    for (ptrdiff_t width = 1; width <= 4 * blocks.tile.cols + 1; ++width) widths.push_back(width);
+    for (ptrdiff_t width = piece - 17; width <= piece + 1; ++width) widths.push_back(width);
+    widths.push_back(piece + 70);
+    for (const ptrdiff_t width : widths) {
+      if (width % blocks.tile.in_place_cols != 0) continue;
+      for (ptrdiff_t rows = 1; rows <= (width < piece - 17 ? height : 1); ++rows) {
+        const Factor a = one_of({0, 1}) == 0 ? Factor::along_rows : Factor::along_cols;
+        const auto beta = static_cast<std::size_t>(one_of({0, 1, 2}));
+        ASSERT_NO_FATAL_FAILURE(blocks.check(products, rows, width, a, Factor::along_rows, beta, one_of({0, 1}) == 0));
       }
     }
   }

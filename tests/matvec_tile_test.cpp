@@ -170,6 +170,22 @@ TYPED_TEST(Matvec, SizesAroundEveryThreshold) {
   }
 }
 
+// Outputs side by side, from the beginning of a cache line on in each row.
+TYPED_TEST(Matvec, RowsOfWholeCacheLines) {
+  using T = TypeParam;
+  constexpr ptrdiff_t row = 176, outputs = 150;
+  for (const ptrdiff_t depth : {128, 129, 300}) {
+    Product<T> product({row, depth, 1, row});
+    ptrdiff_t first = 0;
+    while (reinterpret_cast<std::uintptr_t>(product.a.data() + first) % 64 != 0) ++first;
+    product.multiply(first, outputs);
+    for (ptrdiff_t i = first; i < first + outputs; ++i) {
+      ASSERT_TRUE(same(product.y(i), product.in_order(i)))
+          << "output " << i << " from " << first << ", depth " << depth;
+    }
+  }
+}
+
 TYPED_TEST(Matvec, LongSides) {
   for (const ptrdiff_t size : {4096, 5003}) {
     for (const ptrdiff_t other : {1, 2, 4, 5, 17, 50}) {

@@ -46,6 +46,9 @@ TEST(RgbToGray, IsTheWeightedSum) {
   check_gray<float>({1031, 63, 4}, Layout::part, backends);
 }
 
+// Written past the caches, if they are as small as those of most cores.
+TEST(RgbToGray, LargeImages) { check_gray<float>({2053, 1301, 3}, Layout::part, {sw::Sequential{}, sw::Threads{2}}); }
+
 // What can't be missed: all 2^15 of 32 levels a channel, black and white among them.
 TEST(RgbToGray, EveryColour) {
   constexpr int levels = 32;

@@ -29,7 +29,8 @@ namespace speedwell::image_filter {
 //   planes                        lines it needs for a row
 //   radius_x, radius_y            how far it looks
 // and either
-//   vertical(rows, line, plane, first, n)             columns first .. first + n - 1; line k is at line + k * plane
+//   vertical(rows, line, plane, first, n)             columns first .. first + n - 1 of the rows and of the lines, of
+//                                                     which number k is at line + k * plane
 //   horizontal(line, plane, out, n, channels)         may read, and not use, `channels` samples beyond its radius
 // or, if its directions are quicker when several rows share what they load,
 //   rows_together                 so many rows of the result are done at once, fewer where a strip ends
@@ -77,9 +78,10 @@ inline constexpr std::size_t alignment = 64;
 
 constexpr std::size_t aligned_up(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
 
-// How much of a line is done before the other direction takes its turn: it is then still in the nearest caches. Most
-// images' rows are done in one or two turns, as what is read in short pieces from many rows comes late.
-inline constexpr std::ptrdiff_t turn_bytes = 16384;
+// How much of its lines, of all planes together, a filter does before the other direction takes its turn. The lines
+// have room for no more, so that they stay in the nearest cache however wide the image is, beside the rows that a turn
+// reads; and the memory's part of a row is so short that the arithmetic of the turn before hides some of it.
+inline constexpr std::ptrdiff_t turn_bytes = 2048;
 
 // Writes `pixels` pixels of a line of `width` pixels, beyond its edge from pixel x on.
 template <class Line>
@@ -97,20 +99,24 @@ void extend(Line* line, std::ptrdiff_t x, std::ptrdiff_t pixels, std::ptrdiff_t 
 
 template <class Filter>
 struct LineCall<Filter>::Scratch {
-  Line* line;
+  Line* line;  // where a turn's columns begin
   std::ptrdiff_t plane;
   std::ptrdiff_t pitch;  // from a row's lines to those of the next
-  Out* result;           // rows before they are streamed
+  Out* result;           // where a turn's results begin before they are streamed
   std::ptrdiff_t result_pitch;
   const std::ptrdiff_t* beyond;       // for each pixel beyond the left, then the right edge, the one that stands there
   std::byte* horizontal;              // the filter's own
   Line outside_line[Filter::planes];  // what a column of the border's constant becomes
 };
 
-// A turn holds all that the border to the left shows, but for the right end of the row if the border wraps.
+// A turn holds all that the border to the left shows, but for the right end of the row if the border wraps, and more
+// than is kept of it for the next one.
 template <class Filter>
 std::ptrdiff_t LineCall<Filter>::turn() const {
-  return std::max<std::ptrdiff_t>(detail::turn_bytes / sizeof(Line), 2 * filter.radius_x() * src.channels);
+  constexpr auto unit = static_cast<std::ptrdiff_t>(detail::alignment);
+  const std::ptrdiff_t samples = std::max<std::ptrdiff_t>(detail::turn_bytes / (sizeof(Line) * Filter::planes),
+                                                          4 * filter.radius_x() * src.channels);
+  return (samples + unit) / unit * unit;
 }
 
 template <class Filter>
@@ -137,14 +143,17 @@ void LineCall<Filter>::filter_rows(std::ptrdiff_t first, std::ptrdiff_t count) c
   const std::size_t table_bytes = detail::aligned_up(table_rows * sizeof(const In*));
   const std::size_t beyond_bytes = detail::aligned_up(2 * radius_x * sizeof(std::ptrdiff_t));
   const std::size_t outside_bytes = detail::aligned_up(border == Border::constant ? samples * sizeof(In) : 0);
-  const std::size_t result_bytes = detail::aligned_up(stream_row ? samples * sizeof(Out) : 0);
-  const std::size_t left_bytes = detail::aligned_up(reach_x * sizeof(Line));
+  const std::ptrdiff_t turn = std::min(this->turn(), samples);
+  // Before a turn's columns stand those of the last turn that its windows reach, or that weren't whole cache lines.
+  const std::size_t left_bytes = detail::aligned_up(2 * reach_x * sizeof(Line)) + detail::alignment;
   const std::size_t plane_bytes =
-      left_bytes + detail::aligned_up((samples + reach_x + src.channels) * sizeof(Line)) + detail::alignment;
+      left_bytes + detail::aligned_up((turn + reach_x + src.channels) * sizeof(Line)) + detail::alignment;
+  const std::size_t result_bytes =
+      stream_row ? detail::aligned_up((turn + reach_x) * sizeof(Out)) + 3 * detail::alignment : 0;
   const std::size_t lines_bytes = Filter::planes * plane_bytes;
   std::size_t horizontal_bytes = 0;
   if constexpr (works_on_groups<Filter>) {
-    horizontal_bytes = detail::aligned_up(filter.scratch_bytes(std::min(samples, 2 * turn()) + 2 * reach_x));
+    horizontal_bytes = detail::aligned_up(filter.scratch_bytes(std::min(samples, 2 * turn) + 2 * reach_x));
   }
   std::byte* const table_at = runtime::thread_workspace(table_bytes + beyond_bytes + outside_bytes + horizontal_bytes +
                                                         together * (result_bytes + lines_bytes));
@@ -160,7 +169,7 @@ void LineCall<Filter>::filter_rows(std::ptrdiff_t first, std::ptrdiff_t count) c
   Scratch scratch = {.line = reinterpret_cast<Line*>(line_at),
                      .plane = static_cast<std::ptrdiff_t>(plane_bytes / sizeof(Line)),
                      .pitch = static_cast<std::ptrdiff_t>(lines_bytes / sizeof(Line)),
-                     .result = reinterpret_cast<Out*>(result_at),
+                     .result = reinterpret_cast<Out*>(result_at + detail::alignment),
                      .result_pitch = static_cast<std::ptrdiff_t>(result_bytes / sizeof(Out)),
                      .beyond = beyond,
                      .horizontal = horizontal_at,
@@ -193,52 +202,68 @@ void LineCall<Filter>::filter_group(const In* const* rows, std::ptrdiff_t first_
   const std::ptrdiff_t radius = filter.radius_x();
   const std::ptrdiff_t samples = src.width * channels;
   const std::ptrdiff_t reach = radius * channels;
-  Line* const line = scratch.line;
-  Out* const to = stream_row ? scratch.result : dst.row(first_row);
-  const std::ptrdiff_t to_pitch = stream_row ? scratch.result_pitch : dst.row_stride;
+  const std::ptrdiff_t turn = this->turn();
+  constexpr auto whole = static_cast<std::ptrdiff_t>(detail::alignment / sizeof(Line));
 
-  // The pixels from x on, which `from` tells where to find.
-  const auto extend = [&](std::ptrdiff_t x, const std::ptrdiff_t* from) {
-    for (std::ptrdiff_t row = 0; row < count; ++row) {
-      for (int k = 0; k < Filter::planes; ++k) {
-        Line* const samples_of = line + row * scratch.pitch + k * scratch.plane;
+  std::ptrdiff_t done = 0;
+  for (std::ptrdiff_t first = 0; first < samples; first += turn) {
+    const std::ptrdiff_t last = std::min(first + turn, samples);
+    Line* const line = scratch.line - first;  // where a row's first column would be, if the line had room for all
+    // Calls body(samples, k) for line k of each row.
+    const auto for_each_line = [&](const auto& body) {
+      for (std::ptrdiff_t row = 0; row < count; ++row) {
+        for (int k = 0; k < Filter::planes; ++k) body(line + row * scratch.pitch + k * scratch.plane, k);
+      }
+    };
+    // The pixels from x on, which `from` tells where to find.
+    const auto extend = [&](std::ptrdiff_t x, const std::ptrdiff_t* from) {
+      for_each_line([&](Line* samples_of, int k) {
         Line* out = samples_of + x * channels;
         for (std::ptrdiff_t i = 0; i < radius; ++i) {
           for (std::ptrdiff_t channel = 0; channel < channels; ++channel) {
             *out++ = from[i] == outside ? scratch.outside_line[k] : samples_of[from[i] * channels + channel];
           }
         }
-      }
-    }
-  };
-  const std::ptrdiff_t turn = this->turn();
-  if (border == Border::wrap && samples > turn)
-    vertical(rows, count, line, scratch.plane, scratch.pitch, samples - reach, reach);
-
-  std::ptrdiff_t done = 0;
-  for (std::ptrdiff_t first = 0; first < samples; first += turn) {
-    const std::ptrdiff_t last = std::min(first + turn, samples);
+      });
+    };
+    const auto columns = [&](Line* to, std::ptrdiff_t x, std::ptrdiff_t n) {
+      vertical(rows, count, to, scratch.plane, scratch.pitch, x, n);
+    };
     // The memory is asked for what the next group will need, while there is arithmetic to do.
     for (std::ptrdiff_t row = 0; row < count; ++row) {
       const In* const next = rows[filter.radius_y() + count + row];
       for (std::ptrdiff_t i = first; i < last; i += detail::alignment / sizeof(In)) hwy::Prefetch(next + i);
     }
-    vertical(rows, count, line, scratch.plane, scratch.pitch, first, last - first);
-    if (first == 0) extend(-radius, scratch.beyond);
-    if (last == samples) extend(src.width, scratch.beyond + radius);
+    columns(line, first, last - first);
+    // The other end of a row of several turns isn't in the lines.
+    const bool other_end = border == Border::wrap && samples > turn;
+    if (first == 0) {
+      if (other_end) {
+        columns(line - samples, samples - reach, reach);
+      } else {
+        extend(-radius, scratch.beyond);
+      }
+    }
+    if (last == samples) {
+      if (other_end) {
+        columns(line + samples, 0, reach);
+      } else {
+        extend(src.width, scratch.beyond + radius);
+      }
+    }
     // Turns but the last one end on a cache line of the lines, so that the next one's loads don't cross more of them
     // than they need to.
-    constexpr auto whole = static_cast<std::ptrdiff_t>(detail::alignment / sizeof(Line));
     const std::ptrdiff_t end = last == samples ? samples : (last - reach) / whole * whole;
+    Out* const to = stream_row ? scratch.result : dst.row(first_row) + done;
+    const std::ptrdiff_t to_pitch = stream_row ? scratch.result_pitch : dst.row_stride;
     if constexpr (works_on_groups<Filter>) {
-      filter.horizontal(line + done, scratch.pitch, to + done, to_pitch, count, end - done, channels,
-                        scratch.horizontal);
+      filter.horizontal(line + done, scratch.pitch, to, to_pitch, count, end - done, channels, scratch.horizontal);
     } else {
-      filter.horizontal(line + done, scratch.plane, to + done, end - done, channels);
+      filter.horizontal(line + done, scratch.plane, to, end - done, channels);
     }
     if (stream_row) {
       for (std::ptrdiff_t row = 0; row < count; ++row) {
-        // From and up to a whole cache line, unless the row begins or ends.
+        // From and up to a whole cache line, unless the row begins or ends; what is left goes with the next turn's.
         Out* const out = dst.row(first_row + row);
         const auto whole_lines = [&](std::ptrdiff_t i) {
           const auto into = reinterpret_cast<std::uintptr_t>(out + i) % detail::alignment / sizeof(Out);
@@ -246,9 +271,16 @@ void LineCall<Filter>::filter_group(const In* const* rows, std::ptrdiff_t first_
         };
         const std::ptrdiff_t from = whole_lines(done);
         const std::ptrdiff_t up_to = last == samples ? samples : whole_lines(end);
-        stream_row(reinterpret_cast<const std::uint8_t*>(to + row * to_pitch + from),
+        Out* const result = to + row * to_pitch;
+        stream_row(reinterpret_cast<const std::uint8_t*>(result + (from - done)),
                    reinterpret_cast<std::uint8_t*>(out + from), (up_to - from) * sizeof(Out));
+        std::copy_n(result + (up_to - done), end - up_to, result - (end - up_to));
       }
+    }
+    if (last < samples) {
+      const std::ptrdiff_t kept = last - end + reach;
+      for_each_line(
+          [&](Line* samples_of, int) { std::copy_n(samples_of + last - kept, kept, samples_of + first - kept); });
     }
     done = end;
   }

@@ -84,29 +84,32 @@ template <class T>
   runtime::run_on(choice, blocking.participants(), [&](auto model) { matmul_on(model, blocking); });
 }
 
-// A product of a single register tile, or with a short vector: a few nanoseconds, so that each other step of the way
-// would show. False where it isn't one, and nothing is done then.
+// A product of a single register tile, of a few of them, or with a short vector: from a few nanoseconds on, so that
+// each other step of the way would show. False where it isn't one, and nothing is done then.
 template <class T>
 bool multiply_at_once(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c,
                       const MatmulOptions& options) {
   static const MatmulTile<T>& tile = matmul_tile<T>();
-  // Few enough operations for begin_small_run(), and elements of a matrix with a vector.
-  constexpr std::ptrdiff_t most_depth = 1024;
-  constexpr std::ptrdiff_t most_elements = 1 << 14;
-  if (!fits(a.cols, most_depth)) return false;
-  if (c.rows != 1 && c.cols != 1) {
-    if (!fits(c.rows, matmul_most_rows) || !fits(c.cols, tile.most_single_cols)) return false;
+  // Steps few enough for begin_small_run(). Those with a vector are bound by memory, so there may be fewer.
+  constexpr std::ptrdiff_t most_length = 1024;
+  constexpr std::ptrdiff_t most_vector_steps = 1 << 14;
+  constexpr std::ptrdiff_t most_steps = 1 << 18;
+  if (!fits(a.cols, most_length)) return false;
+  const bool is_vector = c.rows == 1 || c.cols == 1;
+  if (!is_vector && fits(c.rows, matmul_most_rows) && fits(c.cols, tile.most_single_cols)) {
     const MultiplyTile<T> single = tile.singles[(c.cols - 1) * matmul_most_rows + c.rows - 1];
-    if (single == nullptr || b.col_stride != 1 || options.alpha != 1 || !lie_well(a, b, c) ||
-        !runtime::begin_small_run(options.backend)) {
-      return false;
+    if (single != nullptr) {
+      if (b.col_stride != 1 || options.alpha != 1 || !lie_well(a, b, c) || !runtime::begin_small_run(options.backend)) {
+        return false;
+      }
+      single(a.data, a.row_stride, a.col_stride, b.data, b.row_stride, a.cols, static_cast<T>(options.beta), c.data,
+             c.row_stride, c.cols);
+      return true;
     }
-    single(a.data, a.row_stride, a.col_stride, b.data, b.row_stride, a.cols, static_cast<T>(options.beta), c.data,
-           c.row_stride, c.cols);
-    return true;
   }
-  const bool small =
-      fits(c.rows, most_elements) && fits(c.cols, most_elements) && fits(c.rows * c.cols * a.cols, most_elements);
+  const std::ptrdiff_t longest = is_vector ? most_vector_steps : most_length;
+  const bool small = fits(c.rows, longest) && fits(c.cols, longest) &&
+                     fits(c.rows * c.cols * a.cols, is_vector ? most_vector_steps : most_steps);
   return small && options.alpha != 0 && lie_well(a, b, c) && runtime::begin_small_run(options.backend) &&
          multiply_directly(a, b, c, static_cast<T>(options.alpha), static_cast<T>(options.beta));
 }

@@ -41,6 +41,7 @@ constexpr ptrdiff_t second_way = 64 << 10;
 bool packs_a(const MatmulProblem& problem, const MatmulCaches& caches) {
   const ptrdiff_t slivers = ceil_div(problem.n, problem.tile_cols);
   if (!problem.a_in_place) return true;
+  if (problem.b_in_place && problem.k <= matmul_shallow_depth) return false;
   // Each row's elements along k: a line of each row lasts for many steps of the tile, and all of a block's come again
   // for the next sliver of B.
   if (problem.a_col_stride == 1) {
@@ -55,6 +56,8 @@ bool packs_a(const MatmulProblem& problem, const MatmulCaches& caches) {
 // Packing an element of B takes about a cycle, multiplying it m / tile_rows steps of 2 cycles or less: 4 % at 64.
 bool packs_b(const MatmulProblem& problem, ptrdiff_t depth, const MatmulCaches& caches) {
   if (!problem.b_in_place) return true;
+  if (problem.a_in_place && problem.k <= matmul_shallow_depth) return false;
+  if (problem.a_in_place && problem.a_col_stride == 1 && problem.n <= problem.narrow_cols) return false;
   // Read once or twice only.
   if (problem.m <= 2 * problem.tile_rows) return false;
   // A sliver in place must stay in the second level while all of A passes by.
@@ -194,6 +197,7 @@ void MatmulBlocking<T>::cut(int threads) {
                        .k = depth_,
                        .tile_rows = tile_.rows,
                        .tile_cols = tile_.cols,
+                       .narrow_cols = tile_.narrow_cols,
                        .element_bytes = sizeof(T),
                        .a_row_stride = a_.row_stride,
                        .a_col_stride = a_.col_stride,

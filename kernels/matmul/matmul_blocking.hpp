@@ -78,6 +78,7 @@ struct MatmulProblem {
   std::ptrdiff_t k = 0;
   std::ptrdiff_t tile_rows = 1;
   std::ptrdiff_t tile_cols = 1;
+  std::ptrdiff_t narrow_cols = 0;
   std::ptrdiff_t element_bytes = 4;
   // From an element of A to the next one in its column, and in its row; from a row of B to the next. In elements.
   std::ptrdiff_t a_row_stride = 1;

@@ -16,6 +16,10 @@
 
 #include <hwy/highway.h>
 
+#include "kernels/matmul/narrow_tile-inl.hpp"
+#include "kernels/matmul/row_vectors-inl.hpp"
+#include "kernels/matmul/shallow_tile-inl.hpp"
+
 HWY_BEFORE_NAMESPACE();
 namespace speedwell {
 
@@ -67,9 +71,6 @@ constexpr ptrdiff_t vectors_for(ptrdiff_t height, ptrdiff_t depth) {
 }
 
 template <class T>
-constexpr ptrdiff_t lanes = static_cast<ptrdiff_t>(hn::MaxLanes(hn::ScalableTag<T>()));
-
-template <class T>
 constexpr ptrdiff_t tile_cols = tile_vectors* lanes<T>;
 
 template <class T>
@@ -79,62 +80,6 @@ constexpr ptrdiff_t cache_line = 64 / sizeof(T);  // in elements
 // again. With rows a power of two apart a tile of C has only a few places in the first-level cache. (2048 x 2048 floats
 // on Zen 5: 90 % of the FMA peak, 82 % where it was fetched in the beginning.)
 constexpr ptrdiff_t fetch_late = 64;
-
-// Whether a masked load leaves alone the memory of the lanes that it masks out, and costs no more than a whole one.
-constexpr bool has_masks = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2;
-
-// Vectors in a recursive struct and not in an array: compilers keep its members in registers without fail. Of a ragged
-// one the last vector is in memory only where `mask` is set.
-template <class T, ptrdiff_t count, bool ragged>
-struct Vectors {
-  using D = hn::ScalableTag<T>;
-  using Mask = hn::Mask<D>;
-  Vectors<T, count - 1, false> before;
-  hn::Vec<D> last;
-
-  HWY_INLINE void set_zero() {
-    before.set_zero();
-    last = hn::Zero(D());
-  }
-  HWY_INLINE void load(const T* p, Mask mask) {
-    before.load(p, mask);
-    if constexpr (ragged) {
-      last = hn::MaskedLoad(mask, D(), p + (count - 1) * lanes<T>);
-    } else {
-      last = hn::LoadU(D(), p + (count - 1) * lanes<T>);
-    }
-  }
-  HWY_INLINE void store(T* p, Mask mask) const {
-    before.store(p, mask);
-    if constexpr (ragged) {
-      hn::BlendedStore(last, mask, D(), p + (count - 1) * lanes<T>);
-    } else {
-      hn::StoreU(last, D(), p + (count - 1) * lanes<T>);
-    }
-  }
-  HWY_INLINE void multiply(hn::Vec<D> factor) {
-    before.multiply(factor);
-    last = hn::Mul(last, factor);
-  }
-  template <class B>
-  HWY_INLINE void multiply_add(hn::Vec<D> a, const B& b) {
-    before.multiply_add(a, b.before);
-    last = hn::MulAdd(a, b.last, last);
-  }
-};
-
-template <class T>
-struct Vectors<T, 0, false> {
-  HWY_INLINE void set_zero() {}
-  template <class Mask>
-  HWY_INLINE void load(const T*, Mask) {}
-  template <class Mask>
-  HWY_INLINE void store(T*, Mask) const {}
-  template <class V>
-  HWY_INLINE void multiply(V) {}
-  template <class V, class B>
-  HWY_INLINE void multiply_add(V, const B&) {}
-};
 
 // A pointer for every four rows of A: the strides of three rows and the pointers are all that its addresses take.
 template <class T, ptrdiff_t rows>
@@ -273,6 +218,11 @@ constexpr ptrdiff_t lines_of = (vectors * lanes<T> + cache_line<T> - 1) / cache_
 template <class T, ptrdiff_t rows, ptrdiff_t vectors, bool ragged>
 void multiply_near(const T* a, ptrdiff_t a_stride, ptrdiff_t a_depth_stride, const T* b, ptrdiff_t b_depth_stride,
                    ptrdiff_t depth, T beta, T* c, ptrdiff_t c_stride, ptrdiff_t cols) noexcept {
+  if constexpr (most_narrow_vectors > 0 && vectors == 1) {
+    if (is_narrow<T>(rows, cols, depth, a_depth_stride)) {
+      return multiply_narrow_rows(a, a_stride, b, b_depth_stride, depth, beta, c, c_stride, rows, cols);
+    }
+  }
   using D = hn::ScalableTag<T>;
   const auto mask = hn::FirstN(D(), static_cast<std::size_t>(cols - (vectors - 1) * lanes<T>));
   Steps<T, rows, vectors, ragged> steps;
@@ -313,24 +263,25 @@ void multiply_column(const Column<T>& column) {
     Ahead<T, lines_of<T, vectors>> next_c = {c + column.c_step, column.c_stride};
     constexpr ptrdiff_t lines = lines_of<T, vectors>;
     const bool spread = column.tiles >= lines;
-    if (tile == 0 && column.ahead != nullptr && !spread) {
+    const bool fetches_b = column.ahead != nullptr && tile < (spread ? lines : 1);
+    if (fetches_b && !spread) {
       Ahead<T, lines> next_b = {column.ahead, b_stride};
       steps.run(early, b_stride, stride, depth_stride, mask, next_b);
       steps.run(late, b_stride, stride, depth_stride, mask, next_b, next_c);
-    } else if ((tile < lines && column.ahead != nullptr && spread) || a_packed || depth_stride != 1) {
-      // A line of each of B's rows in each of the first tiles; then A's next rows.
-      const bool of_b = tile < lines && column.ahead != nullptr && spread;
-      Ahead<T, 1> next =
-          of_b ? Ahead<T, 1>{column.ahead + tile * cache_line<T>, b_stride} : Ahead<T, 1>{next_a, depth_stride};
-      steps.run(early, b_stride, stride, depth_stride, mask, next);
-      steps.run(late, b_stride, stride, depth_stride, mask, next, next_c);
     } else {
-      // A line of each of the next rows, then the next line of each.
-      for (ptrdiff_t k = 0; k < early; k += rows) {
-        Ahead<T, 1> rows_of_a = {next_a + k / rows * cache_line<T>, stride};
-        steps.run(HWY_MIN(early - k, rows), b_stride, stride, depth_stride, mask, rows_of_a);
+      // A line of each of B's rows in each of the first tiles; then A's next rows: step by step, or a line of each,
+      // then the next line of each.
+      const bool by_lines = !fetches_b && !a_packed && depth_stride == 1;
+      Ahead<T, 1> next = fetches_b ? Ahead<T, 1>{column.ahead + tile * cache_line<T>, b_stride}
+                                   : Ahead<T, 1>{next_a, by_lines ? stride : depth_stride};
+      const ptrdiff_t part = by_lines ? rows : early;
+      for (ptrdiff_t k = 0; k < early; k += part) {
+        if (by_lines) next.p = next_a + k / rows * cache_line<T>;
+        steps.run(HWY_MIN(early - k, part), b_stride, stride, depth_stride, mask, next);
       }
-      steps.run(late, b_stride, stride, depth_stride, mask, next_c);
+      // Where A's lines have been fetched, C's twice: as good as a loop without
+      if (by_lines) next = {next_c.p, next_c.stride};
+      steps.run(late, b_stride, stride, depth_stride, mask, next, next_c);
     }
     steps.sum.store(c, column.c_stride, mask);
   }
@@ -345,12 +296,11 @@ struct Columns {
     return {multiply_column<T, static_cast<ptrdiff_t>(rows) + 1, vectors, ragged, false>...};
   }
   static constexpr std::array<MultiplyColumn<T>, most> in_place = make(std::make_index_sequence<most>());
-  template <bool a_packed>
-  static constexpr MultiplyColumn<T> packed = multiply_column<T, tile_rows, vectors, ragged, a_packed>;
+  static constexpr MultiplyColumn<T> packed = multiply_column<T, tile_rows, vectors, ragged, true>;
 
   static MultiplyColumn<T> find(ptrdiff_t rows, bool a_packed) {
     if constexpr (vectors <= tile_vectors) {
-      if (a_packed && rows == tile_rows) return packed<true>;
+      if (a_packed && rows == tile_rows) return packed;
     }
     return in_place[static_cast<std::size_t>(rows - 1)];
   }
@@ -361,10 +311,14 @@ MultiplyColumn<T> find_column(ptrdiff_t rows, ptrdiff_t cols, bool a_packed) {
   if constexpr (vectors > 1) {
     if (cols <= (vectors - 1) * lanes<T>) return find_column<T, vectors - 1>(rows, cols, a_packed);
   }
-  if constexpr (has_masks) {
-    if (cols < vectors * lanes<T>) return Columns<T, vectors, true>::find(rows, a_packed);
+  const bool whole = cols == vectors * lanes<T>;
+  if constexpr (vectors <= tile_vectors) {
+    if (a_packed && rows == tile_rows && whole) return multiply_column<T, tile_rows, vectors, false, true>;
   }
-  return Columns<T, vectors, false>::find(rows, a_packed);
+  if constexpr (has_masks) {
+    if (always_ragged || !whole) return Columns<T, vectors, true>::find(rows, a_packed);
+  }
+  if constexpr (!always_ragged) return Columns<T, vectors, false>::find(rows, a_packed);
 }
 
 // The tiles of near factors that there are, by columns and rows: nullptr where one has too many rows for its columns,
@@ -378,8 +332,9 @@ using NearTiles = std::array<MultiplyTile<T>, static_cast<std::size_t>(most_near
 template <class T, ptrdiff_t vectors, bool ragged, std::size_t... rows>
 constexpr void add_near_tiles(NearTiles<T>& tiles, std::index_sequence<rows...>) {
   constexpr MultiplyTile<T> with_rows[] = {multiply_near<T, static_cast<ptrdiff_t>(rows) + 1, vectors, ragged>...};
-  const ptrdiff_t last = vectors * lanes<T>;
-  for (ptrdiff_t cols = ragged ? last - lanes<T> + 1 : last; cols < last + (ragged ? 0 : 1); ++cols) {
+  const ptrdiff_t whole = vectors * lanes<T>;
+  const ptrdiff_t last = ragged && !always_ragged ? whole - 1 : whole;
+  for (ptrdiff_t cols = ragged ? whole - lanes<T> + 1 : whole; cols <= last; ++cols) {
     const auto at = static_cast<std::size_t>((cols - 1) * matmul_most_rows);
     ((tiles[at + rows] = with_rows[rows]), ...);
   }
@@ -390,7 +345,7 @@ constexpr NearTiles<T> make_near_tiles(std::index_sequence<vectors...>) {
   NearTiles<T> tiles = {};
   const auto add = [&]<std::size_t count> {
     constexpr auto rows = std::make_index_sequence<static_cast<std::size_t>(most_rows(count))>();
-    add_near_tiles<T, count, false>(tiles, rows);
+    if constexpr (!always_ragged) add_near_tiles<T, count, false>(tiles, rows);
     if constexpr (has_masks) add_near_tiles<T, count, true>(tiles, rows);
   };
   (add.template operator()<vectors + 1>(), ...);
@@ -470,8 +425,13 @@ void multiply_tiles_near(const MatmulBlock<T>& block) noexcept {
 template <class T>
 void multiply(const MatmulBlock<T>& block) noexcept {
   const bool in_place = !block.a_packed && !block.b_packed && block.c_col_stride == 1;
-  if (block.near && in_place && (has_masks || block.width % lanes<T> == 0)) {
-    return multiply_tiles_near(block);
+  if (in_place && (has_masks || block.width % lanes<T> == 0)) {
+    const bool shallow = block.depth > 0 && block.depth <= matmul_shallow_depth;
+    if (shallow && block.width > most_vectors * lanes<T>) return multiply_shallow(block);
+    if constexpr (most_narrow_vectors > 0) {
+      if (is_narrow<T>(block.height, block.width, block.depth, block.a_depth_stride)) return multiply_narrow(block);
+    }
+    if (block.near) return multiply_tiles_near(block);
   }
   // B's sliver stays in the first-level cache while all of A's pass by
   const ptrdiff_t wide =
@@ -658,6 +618,7 @@ struct MatmulTiles<HWY_TARGET, T> {
   static constexpr MatmulTile<T> tile = {HWY_NAMESPACE::tile_rows,
                                          HWY_NAMESPACE::tile_cols<T>,
                                          HWY_NAMESPACE::has_masks ? 1 : HWY_NAMESPACE::lanes<T>,
+                                         HWY_NAMESPACE::most_narrow_vectors* HWY_NAMESPACE::piece<T>,
                                          HWY_NAMESPACE::pack<T, HWY_NAMESPACE::tile_rows>,
                                          HWY_NAMESPACE::pack<T, HWY_NAMESPACE::tile_cols<T>>,
                                          HWY_NAMESPACE::multiply<T>,

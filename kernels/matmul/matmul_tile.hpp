@@ -57,6 +57,10 @@ using MultiplyTile = void (*)(const T* a, std::ptrdiff_t a_stride, std::ptrdiff_
                               std::ptrdiff_t b_depth_stride, std::ptrdiff_t depth, T beta, T* c,
                               std::ptrdiff_t c_row_stride, std::ptrdiff_t cols) noexcept;
 
+// Products of up to so little depth, in place and with rows of C that are contiguous, have a tile of their own: it
+// writes each row from end to end, and neither factor gains by being packed.
+inline constexpr std::ptrdiff_t matmul_shallow_depth = 4;
+
 // No register tile of any instruction set has more rows.
 inline constexpr std::ptrdiff_t matmul_most_rows = 16;
 
@@ -67,6 +71,8 @@ struct MatmulTile {
   std::ptrdiff_t cols;
   // B in place is a whole number of so many columns: 1 where the instruction set loads a part of a vector by a mask.
   std::ptrdiff_t in_place_cols;
+  // Up to so many columns have a tile of their own, for rows of A along k and B in place.
+  std::ptrdiff_t narrow_cols;
 
   // Packs scale * x, `width` by `depth` elements, into slivers that follow each other. Element (i, k) of the input is
   // x[i * stride + k * depth_stride]; i goes across a sliver (rows of A, columns of B).

@@ -178,9 +178,9 @@ struct RowLanes {
     lower.multiply_add(a, x, k);
     upper.multiply_add(a, x, k + half);
   }
-  HWY_INLINE void multiply_add_first(const RowPointers<T, rows>& a, const T* x_rest, ptrdiff_t k, ptrdiff_t left) {
-    lower.multiply_add_first(a, x_rest, k, left);
-    if (left > half) upper.multiply_add_first(a, x_rest + half, k + half, left - half);
+  HWY_INLINE void multiply_add_first(const RowPointers<T, rows>& a, const T* x, ptrdiff_t k, ptrdiff_t left) {
+    lower.multiply_add_first(a, x, k, left);
+    if (left > half) upper.multiply_add_first(a, x, k + half, left - half);
   }
   HWY_INLINE const RowVectors<T, rows>& by_halves() {
     lower.add(upper);
@@ -200,9 +200,11 @@ struct RowLanes<T, rows, 1> {
   HWY_INLINE void multiply_add(const RowPointers<T, rows>& a, const T* x, ptrdiff_t k) {
     sums.multiply_add(a, k, hn::LoadU(hn::ScalableTag<T>(), x + k));
   }
-  HWY_INLINE void multiply_add_first(const RowPointers<T, rows>& a, const T* x_rest, ptrdiff_t k, ptrdiff_t left) {
+  // Beyond x it is -0: times the 0 that a masked load gives, what leaves any lane as it is.
+  HWY_INLINE void multiply_add_first(const RowPointers<T, rows>& a, const T* x, ptrdiff_t k, ptrdiff_t left) {
+    const hn::ScalableTag<T> d;
     const auto mask = first_lanes<T>(HWY_MIN(left, vector_lanes<T>));
-    sums.multiply_add(a, k, hn::Load(hn::ScalableTag<T>(), x_rest), mask);
+    sums.multiply_add(a, k, hn::IfThenElse(mask, hn::MaskedLoad(mask, d, x + k), hn::Set(d, T{-0.0})), mask);
   }
   HWY_INLINE const RowVectors<T, rows>& by_halves() { return sums; }
   HWY_INLINE void add(const RowLanes& other) { sums.add(other.sums); }
@@ -220,11 +222,9 @@ constexpr ptrdiff_t rows_at_once = HWY_MAX(chains<T> / lane_vectors<T>, ptrdiff_
 template <class T>
 constexpr ptrdiff_t few_rows = HWY_MIN(rows_at_once<T>, HWY_MAX(8 / lane_vectors<T>, ptrdiff_t{1}));
 
-// The lanes of some rows, `rows` <= at_once of them, down to a vector for each. x_rest has the elements of x that
-// a multiple of 16 leaves over, then -0: times the 0 that a masked load gives it is what leaves any lane as it is.
+// The lanes of some rows, `rows` <= at_once of them, down to a vector for each.
 template <ptrdiff_t at_once, class T>
-HWY_INLINE void sum_rows(const T* a, ptrdiff_t stride, ptrdiff_t rows, const T* x, const T* x_rest, ptrdiff_t depth,
-                         T* vectors) {
+HWY_INLINE RowVectors<T, at_once> sum_rows(const T* a, ptrdiff_t stride, ptrdiff_t rows, const T* x, ptrdiff_t depth) {
   const RowPointers<T, at_once> from(a, stride, rows);
   RowLanes<T, at_once, lane_vectors<T>> sums;
   sums.set_zero();
@@ -232,8 +232,11 @@ HWY_INLINE void sum_rows(const T* a, ptrdiff_t stride, ptrdiff_t rows, const T* 
   for (ptrdiff_t k = 0; k < whole; k += lanes) sums.multiply_add(from, x, k);
   if (whole < depth) {
     if constexpr (masked_loads) {
-      sums.multiply_add_first(from, x_rest, whole, depth - whole);
+      sums.multiply_add_first(from, x, whole, depth - whole);
     } else {
+      // Beyond x it is -0: times 0, what leaves any lane as it is
+      alignas(64) T x_rest[lanes];
+      for (ptrdiff_t l = 0; l < lanes; ++l) x_rest[l] = whole + l < depth ? x[whole + l] : T{-0.0};
       alignas(64) T rest[at_once * lanes] = {};
       for (ptrdiff_t r = 0; r < rows; ++r) {
         for (ptrdiff_t k = whole; k < depth; ++k) rest[r * lanes + k - whole] = a[r * stride + k];
@@ -241,7 +244,7 @@ HWY_INLINE void sum_rows(const T* a, ptrdiff_t stride, ptrdiff_t rows, const T* 
       sums.multiply_add(RowPointers<T, at_once>(rest, lanes, rows), x_rest, 0);
     }
   }
-  sums.by_halves().store(vectors);
+  return sums.by_halves();
 }
 
 template <class T>
@@ -300,12 +303,13 @@ HWY_INLINE Vec<T> add_lanes(Load load) {
 }
 
 // The lanes of one output, added by halves.
-template <class T, ptrdiff_t distance = vector_lanes<T> / 2>
-HWY_INLINE T add_lanes_of_one(Vec<T> v) {
-  if constexpr (distance == 0) {
+template <class D>
+HWY_INLINE hn::TFromD<D> add_lanes_of_one(D, hn::Vec<D> v) {
+  if constexpr (hn::MaxLanes(D()) == 1) {
     return hn::GetLane(v);
   } else {
-    return add_lanes_of_one<T, distance / 2>(add_neighbours<T, distance>(v, v));
+    const hn::Half<D> half;
+    return add_lanes_of_one(half, hn::Add(LowerHalf(half, v), UpperHalf(half, v)));
   }
 }
 
@@ -393,19 +397,32 @@ constexpr std::array<MultiplyShortRows<T>, sizeof...(k)> short_rows_table(std::i
   return {multiply_short_rows<T, k + 2>...};
 }
 
-// Puts the elements of x that a multiple of 16 leaves over at x_rest, then -0.
+// The first `count` of a few outputs, one by one.
+template <class T, ptrdiff_t rows>
+HWY_INLINE void write_each(const RowVectors<T, rows>& sums, ptrdiff_t count, T alpha, T beta, T* y,
+                           ptrdiff_t y_stride) {
+  if constexpr (rows > 0) {
+    write_each(sums.before, count, alpha, beta, y, y_stride);
+    const hn::CappedTag<T, 1> one;
+    if (rows <= count)
+      write(one, hn::Set(one, add_lanes_of_one(hn::ScalableTag<T>(), sums.last)), alpha, beta,
+            y + (rows - 1) * y_stride);
+  }
+}
+
+// Up to so many outputs are had sooner one by one than together with zeros.
 template <class T>
-HWY_INLINE void copy_rest(const T* x, ptrdiff_t depth, T* x_rest) {
-  const ptrdiff_t whole = depth - depth % lanes;
-  if constexpr (masked_loads) {
-    const hn::ScalableTag<T> d;
-    for (ptrdiff_t l = 0; l < lanes; l += vector_lanes<T>) {
-      const auto mask = first_lanes<T>(HWY_MIN(HWY_MAX(depth - whole - l, ptrdiff_t{0}), vector_lanes<T>));
-      const auto elements = hn::MaskedLoad(mask, d, x + whole + l);
-      hn::Store(hn::IfThenElse(mask, elements, hn::Set(d, T{-0.0})), d, x_rest + l);
-    }
+constexpr ptrdiff_t few_outputs = rows_at_once<T>;
+
+// A function of its own: the stack frame of the one below would take as long as a few products.
+template <class T>
+[[gnu::noinline]] void multiply_few_rows(const T* a, ptrdiff_t stride, const T* x, ptrdiff_t count, ptrdiff_t depth,
+                                         T alpha, T beta, T* y, ptrdiff_t y_stride) noexcept {
+  constexpr ptrdiff_t fewest = HWY_MIN(few_rows<T>, ptrdiff_t{3});
+  if (count <= fewest) {
+    write_each(sum_rows<fewest>(a, stride, count, x, depth), count, alpha, beta, y, y_stride);
   } else {
-    for (ptrdiff_t l = 0; l < lanes; ++l) x_rest[l] = whole + l < depth ? x[whole + l] : T{-0.0};
+    write_each(sum_rows<few_outputs<T>>(a, stride, count, x, depth), count, alpha, beta, y, y_stride);
   }
 }
 
@@ -419,21 +436,11 @@ void multiply_rows(const T* a, ptrdiff_t stride, const T* x, ptrdiff_t count, pt
     done = short_rows[static_cast<std::size_t>(depth - 2)](a, x, count, alpha, beta, y, y_stride);
   }
   if (done == count) return;
-  alignas(64) T x_rest[lanes];
-  copy_rest(x, depth, x_rest);
-  alignas(64) T vectors[outputs * vector_lanes<T>];
-  // So few outputs are had sooner one by one than together with zeros.
-  constexpr ptrdiff_t few_outputs = HWY_MIN(few_rows<T>, ptrdiff_t{3});
-  if (count - done <= few_outputs) {
-    sum_rows<few_rows<T>>(a + done * stride, stride, count - done, x, x_rest, depth, vectors);
-    // The first condition holds anyhow; it tells the compiler that no row is read that wasn't written
-    for (ptrdiff_t r = 0; r < few_outputs && r < count - done; ++r) {
-      const hn::CappedTag<T, 1> one;
-      const T sum = add_lanes_of_one<T>(hn::Load(hn::ScalableTag<T>(), vectors + r * vector_lanes<T>));
-      write(one, hn::Set(one, sum), alpha, beta, y + (done + r) * y_stride);
-    }
-    return;
+  if (count - done <= few_outputs<T>) {
+    return multiply_few_rows(a + done * stride, stride, x, count - done, depth, alpha, beta, y + done * y_stride,
+                             y_stride);
   }
+  alignas(64) T vectors[outputs * vector_lanes<T>];
   // All of two vectors: not worth a look at which of them will be written first.
   const ptrdiff_t written = outputs <= 2 ? 0 : (count - done) * vector_lanes<T>;
   for (ptrdiff_t l = written; l < outputs * vector_lanes<T>; ++l) vectors[l] = 0;
@@ -441,15 +448,15 @@ void multiply_rows(const T* a, ptrdiff_t stride, const T* x, ptrdiff_t count, pt
   for (ptrdiff_t i = done; i < count; i += outputs) {
     const ptrdiff_t reached = HWY_MIN(count - i, outputs);
     ptrdiff_t r = 0;
-    for (; r + rows_at_once<T> <= reached; r += rows_at_once<T>) {
-      sum_rows<rows_at_once<T>>(a + (i + r) * stride, stride, rows_at_once<T>, x, x_rest, depth,
-                                vectors + r * vector_lanes<T>);
-    }
+    const auto sum = [&]<ptrdiff_t at_once>(ptrdiff_t rows) HWY_ATTR {
+      sum_rows<at_once>(a + (i + r) * stride, stride, rows, x, depth).store(vectors + r * vector_lanes<T>);
+    };
+    for (; r + rows_at_once<T> <= reached; r += rows_at_once<T>)
+      sum.template operator()<rows_at_once<T>>(rows_at_once<T>);
     if (r + few_rows<T> < reached) {
-      sum_rows<rows_at_once<T>>(a + (i + r) * stride, stride, reached - r, x, x_rest, depth,
-                                vectors + r * vector_lanes<T>);
+      sum.template operator()<rows_at_once<T>>(reached - r);
     } else if (r < reached) {
-      sum_rows<few_rows<T>>(a + (i + r) * stride, stride, reached - r, x, x_rest, depth, vectors + r * vector_lanes<T>);
+      sum.template operator()<few_rows<T>>(reached - r);
     }
     write_outputs(add_lanes<T, vector_lanes<T>>(load), reached, alpha, beta, y + i * y_stride, y_stride);
   }
@@ -631,6 +638,15 @@ bool stays_cached(ptrdiff_t depth_stride, ptrdiff_t depth) {
   return depth <= 128 && power_of_two <= 4096 / depth * 4;
 }
 
+// Whether each vector of a row is a cache line, so that there is no rest, and the second-level cache holds them all.
+template <class T>
+bool is_whole_lines(const T* a, ptrdiff_t depth_stride, ptrdiff_t depth) {
+  constexpr ptrdiff_t near_bytes = far_bytes / 2;
+  const ptrdiff_t bytes = depth_stride * ptrdiff_t{sizeof(T)};
+  return vector_lanes<T> == cache_line<T> && bytes > 0 && bytes <= near_bytes / depth &&
+         (reinterpret_cast<std::uintptr_t>(a) | static_cast<std::uintptr_t>(bytes)) % 64 == 0;
+}
+
 // Up to one vector of outputs; where vectors can't be loaded in part, exactly one.
 template <class T>
 void multiply_vector_of_outputs(const T* a, ptrdiff_t depth_stride, const T* x, ptrdiff_t count, ptrdiff_t depth,
@@ -713,7 +729,8 @@ void multiply(const T* a, ptrdiff_t stride, ptrdiff_t depth_stride, const T* x, 
     const ptrdiff_t vectorised = masked_loads ? count : count - count % vector_lanes<T>;
     if (depth <= short_depth) {
       short_columns[static_cast<std::size_t>(depth - 1)](a, depth_stride, x, vectorised, alpha, beta, y, y_stride);
-    } else if (many_registers && (vectorised <= vector_lanes<T> || stays_cached<T>(depth_stride, depth))) {
+    } else if (many_registers && (vectorised <= vector_lanes<T> || stays_cached<T>(depth_stride, depth) ||
+                                  is_whole_lines(a, depth_stride, depth))) {
       for (ptrdiff_t i = 0; i < vectorised; i += vector_lanes<T>) {
         multiply_vector_of_outputs(a + i, depth_stride, x, HWY_MIN(vectorised - i, vector_lanes<T>), depth, alpha, beta,
                                    y + i * y_stride, y_stride);
@@ -729,6 +746,9 @@ void multiply(const T* a, ptrdiff_t stride, ptrdiff_t depth_stride, const T* x, 
   }
   if constexpr (HWY_TARGET != HWY_SCALAR) {
     if (depth_stride == 1 && depth > 0) {
+      if (count > 0 && count <= HWY_MIN(few_outputs<T>, vector_lanes<T> - 1)) {
+        return multiply_few_rows(a, stride, x, count, depth, alpha, beta, y, y_stride);
+      }
       multiply_rows(a, stride, x, count, depth, alpha, beta, y, y_stride);
       return;
     }
