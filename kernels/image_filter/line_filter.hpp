@@ -43,6 +43,10 @@ inline constexpr bool works_on_groups = requires(const Filter& filter) {
   filter.rows_together();
 };
 
+// A filter that is slower when its results go past the caches says so: `static constexpr bool through_caches = true`.
+template <class Filter>
+inline constexpr bool streams = !requires { Filter::through_caches; };
+
 template <class Filter>
 std::ptrdiff_t rows_together(const Filter& filter) {
   if constexpr (works_on_groups<Filter>) return filter.rows_together();
@@ -57,7 +61,7 @@ struct LineCall : FilterCall<Filter> {
   using FilterCall<Filter>::filter, FilterCall<Filter>::src, FilterCall<Filter>::dst;
   using FilterCall<Filter>::border, FilterCall<Filter>::border_value;
 
-  StreamRow stream_row = stream_row_for(this->bytes());  // nullptr: through the caches
+  StreamRow stream_row = streams<Filter> ? stream_row_for(this->bytes()) : nullptr;  // nullptr: through the caches
 
   Strips cut() const { return {.unit = rows_together(filter)}; }
   // Reads also the rows that the filter's radius reaches.
