@@ -41,8 +41,8 @@ struct GaussianBlur {
   using Line = LineSample;
   using Out = T;
   static constexpr int planes = 1;
-  // Past the caches it was 11 to 24 % slower at 5x5 on 3840x2160, where erosion, the median and Sobel gained as much: its
-  // arithmetic leaves the stores too little time to drain.
+  // Past the caches it was 11 to 24 % slower at 5x5 on 3840x2160, where erosion, the median and Sobel gained as much:
+  // its arithmetic leaves the stores too little time to drain.
   static constexpr bool through_caches = true;
 
   const GaussianBlurTile<T, Line>& tile;

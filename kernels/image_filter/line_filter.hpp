@@ -45,7 +45,9 @@ inline constexpr bool works_on_groups = requires(const Filter& filter) {
 
 // A filter that is slower when its results go past the caches says so: `static constexpr bool through_caches = true`.
 template <class Filter>
-inline constexpr bool streams = !requires { Filter::through_caches; };
+inline constexpr bool streams = !requires {
+  Filter::through_caches;
+};
 
 template <class Filter>
 std::ptrdiff_t rows_together(const Filter& filter) {
