@@ -193,7 +193,7 @@ TEST(Tuned, TakesTheFirstOfEquals) {
   EXPECT_EQ(best_of({{one, 1.02}, {two, 1}}, true), one);
   EXPECT_EQ(best_of({{one, 1.05}, {two, 1}}, true), two);
   EXPECT_EQ(best_of({{one, 1.05}, {two, 1}}, false), one);
-  EXPECT_EQ(best_of({{one, 2}, {two, 1.01}, {openmp, 1}}, true), two);
+  EXPECT_EQ(best_of({{one, 2}, {two, 1.07}, {openmp, 1}}, true), two);
   EXPECT_EQ(best_of({{one, 2}, {two, 1.1}, {openmp, 1}}, true), openmp);
 }
 

@@ -15,14 +15,26 @@ namespace {
 struct alignas(128) Slot {
   std::uint64_t value = 0;
 };
-constexpr std::uint64_t written = 1;
+
+// Each step waits for the one before: a multiplication and an addition, 4 cycles or more of any processor.
+constexpr int steps = 8000;
+std::uint64_t chain(std::uint64_t value) {
+  for (int i = 0; i < steps; ++i) value = value * 6364136223846793005U + 1442695040888963407U;
+  return value;
+}
+
+std::uint64_t written() {
+  static const std::uint64_t value = chain(1);
+  return value;
+}
 
 class ForkJoin final : public Workload {
  public:
   explicit ForkJoin(int threads) : slots_(static_cast<std::size_t>(threads)) {}
 
   void run(const Backend& backend) override {
-    parallel_for(std::ssize(slots_), [this](std::ptrdiff_t i) { slots_[static_cast<std::size_t>(i)].value = written; },
+    parallel_for(std::ssize(slots_),
+                 [this](std::ptrdiff_t i) { slots_[static_cast<std::size_t>(i)].value = chain(seed_); },
                  {.backend = backend});
   }
 
@@ -34,18 +46,19 @@ class ForkJoin final : public Workload {
 
   std::string verify() const override {
     for (std::size_t i = 0; i < slots_.size(); ++i) {
-      if (slots_[i].value != written) return "index " + std::to_string(i) + " was left out";
+      if (slots_[i].value != written()) return "index " + std::to_string(i) + " was left out";
     }
     return {};
   }
 
   // As many slots as threads, but the same from all.
-  std::uint64_t output_hash() const override { return verify().empty() ? written : 0; }
+  std::uint64_t output_hash() const override { return verify().empty() ? written() : 0; }
 
   std::size_t bytes() const override { return slots_.size() * sizeof(Slot); }
 
  private:
   std::vector<Slot> slots_;
+  volatile std::uint64_t seed_ = 1;  // so that no compiler computes the chain
 };
 
 }  // namespace

@@ -246,7 +246,8 @@ class Server {
     pinning_.widen();
     const Calls first = make_calls(kept, 1);
     pinning_.pin();
-    if (const std::string differs = kept.workload->verify(); !differs.empty()) {
+    const bool trusted = !request.value("verify", true);
+    if (const std::string differs = trusted ? "" : kept.workload->verify(); !differs.empty()) {
       prepared_.erase(which.name());
       throw Refused("wrong result: " + differs, {{"verified", false}});
     }
@@ -269,7 +270,7 @@ class Server {
     return {{"calls", static_cast<int>(wanted)},
             {"ns", calls.ns},
             {"threads_used", used},
-            {"verified", true},
+            {"verified", !trusted},
             {"hash", hex(hash)},
             {"reason", engine_->reason()}};
   }

@@ -57,20 +57,12 @@ struct Answer {
   std::string crossover;  // the smallest size that gets several threads; empty: none of the kernel's sizes does
 };
 
-Setting setting_of(const runtime::Wisdom& wisdom, const NotedCall& call) {
-  const runtime::Extent extent = call.extent();
-  const auto steps = runtime::steps(runtime::Predictor(wisdom, call.kernel, extent.bound, runtime::machine_limits()));
-  return std::find_if(steps.begin(), steps.end(),
-                      [&](const runtime::Step& step) { return extent.seconds < step.below_s; })
-      ->setting;
-}
-
 // By halving: along a kernel's sizes calls go from one thread to several once.
 std::string crossover_of(const Case& variant, const runtime::Wisdom& wisdom) {
   const auto parallel_at = [&](double part) {
     const auto of = case_at(variant, part);
     const auto call = of ? note_call(*of) : std::nullopt;
-    return call && setting_of(wisdom, *call).count > 1;
+    return call && pick_of(wisdom, *call).count > 1;
   };
   // Larger ones hold a lot of memory for a question.
   constexpr double most_part = 0.8;
@@ -97,7 +89,7 @@ Answer answer(const PlanOptions& options, const runtime::Wisdom& wisdom) {
     const runtime::Predictor predictor(wisdom, call->kernel, call->extent().bound, runtime::machine_limits());
     found.tuned = predictor.tuned();
     predictor.predict(call->extent().seconds, found.predictions);
-    found.setting = setting_of(wisdom, *call);
+    found.setting = pick_of(wisdom, *call);
   }
   if (const auto backend = runtime::environment_backend(); backend && !std::holds_alternative<Automatic>(*backend)) {
     found.forced = true;

@@ -27,16 +27,6 @@ using runtime::Setting;
 constexpr double least_part = 0.08;
 constexpr double most_part = 0.88;
 
-Setting pick_of(const runtime::Wisdom& wisdom, const NotedCall& call) {
-  const runtime::Extent extent = call.extent();
-  const runtime::Predictor predictor(wisdom, call.kernel, extent.bound, runtime::machine_limits());
-  // As the library does, by steps along the axis.
-  const std::vector<runtime::Step> steps = runtime::steps(predictor);
-  return std::find_if(steps.begin(), steps.end(),
-                      [&](const runtime::Step& step) { return extent.seconds < step.below_s; })
-      ->setting;
-}
-
 ordered_json to_json(const Regret& each) {
   ordered_json samples = ordered_json::object();
   for (const RacedSetting& raced : each.raced) samples[runtime::text(raced.setting)] = raced.seconds;

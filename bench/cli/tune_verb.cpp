@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cstdio>
+#include <iterator>
+#include <map>
 #include <random>
 #include <string>
 #include <vector>
@@ -27,11 +28,14 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // The middle of each kernel's sizes first, where its choices change, so that a short budget still tells something of
-// every kernel; then what halves the gaps.
-constexpr double parts[] = {0.4, 0.65, 0.2, 0.9, 0.05, 0.52, 0.3};
+// every kernel.
+constexpr double first_parts[] = {0.4, 0.65, 0.2, 0.9, 0.05};
+// Then halfway between two sizes with different winners, as long as they are this far apart: a fifth more work.
+constexpr double least_gap = 0.02;
+constexpr int most_halvings = 4;
 
 // Points whose extents are as near as this need no other between them.
-constexpr double near_enough = 1.3;
+constexpr double near_enough = 1.1;
 
 bool is_known(const runtime::Wisdom& wisdom, const NotedCall& call) {
   const runtime::Extent extent = call.extent();
@@ -67,30 +71,58 @@ class Tuning {
       progress_.say(fmt::format("calibrated in {:.1f} s", elapsed_s()));
     }
     if (options_.calibrate) return exit_ok;
-    const std::vector<runtime::Setting> settings = runtime::candidates(machine().default_threads);
-    int races = 0;
-    for (const double part : parts) {
+    for (const double part : first_parts) {
       for (const TunedKernel& kernel : kernels) {
-        if (const int signal = interrupts_.signal(); signal != 0) return end(races, exit_signal_base + signal);
-        if (elapsed_s() > options_.budget_s) return end(races, exit_ok);
-        races += tune(kernel, part, settings);
+        if (const int status = over(); status >= 0) return end(status);
+        tune(kernel, part);
       }
     }
-    return end(races, exit_ok);
+    for (int halving = 0; halving < most_halvings; ++halving) {
+      for (const TunedKernel& kernel : kernels) {
+        for (const double part : halfway(kernel.name)) {
+          if (const int status = over(); status >= 0) return end(status);
+          tune(kernel, part);
+        }
+      }
+    }
+    return end(exit_ok);
   }
 
  private:
-  int tune(const TunedKernel& kernel, double part, const std::vector<runtime::Setting>& settings) {
+  // The status to end with, if it is to end; else -1.
+  int over() {
+    if (const int signal = interrupts_.signal(); signal != 0) return exit_signal_base + signal;
+    return elapsed_s() > options_.budget_s ? static_cast<int>(exit_ok) : -1;
+  }
+
+  // Between the sizes where the pick changes.
+  std::vector<double> halfway(const std::string& kernel) const {
+    std::vector<double> parts;
+    const std::map<double, runtime::Setting>& picks = picks_.at(kernel);
+    for (auto here = picks.begin(); here != picks.end() && std::next(here) != picks.end(); ++here) {
+      const auto next = std::next(here);
+      if (here->second != next->second && next->first - here->first > least_gap) {
+        parts.push_back((here->first + next->first) / 2);
+      }
+    }
+    return parts;
+  }
+
+  void tune(const TunedKernel& kernel, double part) {
+    std::map<double, runtime::Setting>& picks = picks_[kernel.name];
     const auto of = case_at(*kernel.cases.front(), part);
     const auto call = of ? note_call(*of) : std::nullopt;
-    if (!call || (!options_.again && is_known(wisdom_, *call))) return 0;
-    progress_.show(fmt::format("{}  {} of {}", of->name(), clock_text(elapsed_s()), clock_text(options_.budget_s)));
-    const std::vector<RacedSetting> raced = race(children_, of->name(), settings, RaceRules(), random_);
-    if (raced.empty()) return 0;
-    runtime::Wisdom found;
-    found.add(call->kernel, call->extent().bound, tuned_point(*call, raced));
-    keep(found);
-    return 1;
+    if (!call) return;
+    if (options_.again || !is_known(wisdom_, *call)) {
+      progress_.show(fmt::format("{}  {} of {}", of->name(), clock_text(elapsed_s()), clock_text(options_.budget_s)));
+      const std::vector<RacedSetting> raced =
+          race(children_, of->name(), runtime::candidates(machine().default_threads), RaceRules(), random_);
+      ++races_;
+      runtime::Wisdom found;
+      found.add(call->kernel, call->extent().bound, tuned_point(*call, raced));
+      keep(found);
+    }
+    picks[part] = pick_of(wisdom_, *call);
   }
 
   void keep(const runtime::Wisdom& found) {
@@ -101,8 +133,8 @@ class Tuning {
     }
   }
 
-  int end(int races, int status) {
-    progress_.say(fmt::format("{} races in {:.0f} s; `{} plan KERNEL SIZE` says what follows", races, elapsed_s(),
+  int end(int status) {
+    progress_.say(fmt::format("{} races in {:.0f} s; `{} plan KERNEL SIZE` says what follows", races_, elapsed_s(),
                               program_invocation_short_name));
     return said_ && status == exit_ok ? static_cast<int>(exit_impossible) : status;
   }
@@ -118,6 +150,8 @@ class Tuning {
   std::string fingerprint_ = runtime::machine_fingerprint();
   runtime::Wisdom wisdom_;
   std::mt19937_64 random_{std::random_device{}()};
+  std::map<std::string, std::map<double, runtime::Setting>> picks_;  // by kernel and part
+  int races_ = 0;
   bool said_ = false;
 };
 

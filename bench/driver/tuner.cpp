@@ -75,6 +75,16 @@ std::optional<NotedCall> note_call(const Case& of) {
   return std::nullopt;
 }
 
+Setting pick_of(const runtime::Wisdom& wisdom, const NotedCall& call) {
+  const runtime::Extent extent = call.extent();
+  // As the library does, by steps along the axis.
+  const std::vector<runtime::Step> steps =
+      runtime::steps(runtime::Predictor(wisdom, call.kernel, extent.bound, runtime::machine_limits()));
+  return std::find_if(steps.begin(), steps.end(),
+                      [&](const runtime::Step& step) { return extent.seconds < step.below_s; })
+      ->setting;
+}
+
 std::optional<Case> case_at(const Case& of, double part) {
   if (!of.size_at || !of.of_size) return std::nullopt;
   return of.of_size(of.size_at(part));
@@ -126,7 +136,8 @@ std::vector<RacedSetting> race(Children& children, const std::string& case_name,
   std::vector<json> calls;
   for (const Setting setting : settings) {
     const json ready =
-        ask(children, child_of(setting), {{"do", "prepare"}, {"case", case_name}, {"target_ns", rules.sample_s * 1e9}});
+        ask(children, child_of(setting),
+            {{"do", "prepare"}, {"case", case_name}, {"target_ns", rules.sample_s * 1e9}, {"verify", false}});
     if (static_cast<int>(number_or(ready, "threads_used", 0)) < setting.count) continue;
     raced.push_back({setting, {}});
     calls.push_back(ready.at("calls"));
@@ -158,10 +169,16 @@ runtime::CostModel calibrate(Children& children, const std::vector<TunedKernel>&
                              const std::function<void(const std::string&)>& show) {
   runtime::CostModel cost;
   const std::vector<Setting> all = runtime::candidates(machine().default_threads);
-  const RaceRules quick = {.sample_s = 1e-3, .rounds = 3, .far = 0};
+  const RaceRules quick = {.sample_s = 1e-3, .rounds = 5, .far = 0};
   show("calibrating: fork-joins");
-  for (const RacedSetting& raced : race(children, fork_join_case, all, quick, random)) {
-    if (raced.setting.count > 1) cost.fork_join_s[raced.setting] = median_of(raced.seconds);
+  const std::vector<RacedSetting> joins = race(children, fork_join_case, all, quick, random);
+  const double alone = median_of(joins.front().seconds);
+  for (const RacedSetting& raced : joins) {
+    // No fork-join of threads on several cores is shorter than a cache line's way to the other and back.
+    constexpr double least_s = 2e-7;
+    if (raced.setting.count > 1) {
+      cost.fork_join_s[raced.setting] = std::max(median_of(raced.seconds) - alone, least_s);
+    }
   }
   show("calibrating: memory");
   std::vector<Setting> by_threads = all;

@@ -27,6 +27,9 @@ struct NotedCall {
 // Found out without running the kernel; the case's data are made, though. Nothing if it never asks, being too small.
 std::optional<NotedCall> note_call(const Case& of);
 
+// What the library picks for it, given that wisdom.
+runtime::Setting pick_of(const runtime::Wisdom& wisdom, const NotedCall& call);
+
 // The case of the same kernel and variant at a part of its range of sizes; nothing if it has none.
 std::optional<Case> case_at(const Case& of, double part);
 
