@@ -191,10 +191,13 @@ TEST_F(Cli, WrongUseSaysWhatWasGivenAndExpected) {
     const char* says;
   };
   const Wrong wrong[] = {
-      {{}, 2, "no verb given, expected one of machine, bench, report, compare, race, filter, ladder"},
+      {{},
+       2,
+       "no verb given, expected one of machine, bench, report, compare, race, tune, plan, regret, filter, ladder"},
       {{"bnch"},
        2,
-       "unknown verb 'bnch', expected one of machine, bench, report, compare, race, filter, ladder, did you mean "
+       "unknown verb 'bnch', expected one of machine, bench, report, compare, race, tune, plan, regret, filter, "
+       "ladder, did you mean "
        "'bench'?"},
       {{"bench", "--treads", "2"}, 2, "'--treads', did you mean '--threads'?"},
       {{"bench", "--threads", "-1"}, 2, "'-1' in --threads -1 is not a thread count; expected numbers from 1 to 1024"},
@@ -216,7 +219,7 @@ TEST_F(Cli, WrongUseSaysWhatWasGivenAndExpected) {
       {{"bench", "--quick", "--full"}, 2, "--quick and --full given"},
       {{"bench", "--peers", "--no-peers"}, 2, "--peers and --no-peers given, expected one of them"},
       {{"bench", "--peers"}, 3, "no other library is there to race, expected one of eigen, openblas"},
-      {{"bench", "matmul/f32/0x5x5"}, 2, "the size 0x5x5 of a product has 0 in it, expected numbers from 1 to 1000000"},
+      {{"bench", "matmul/f32/0x5x5"}, 2, "the size 0x5x5 has 0 in it, expected numbers from 1 to 1000000"},
       {{"bench", "matmul/f32_bt/9000x9000x9000"}, 2, "is more work than 549755813888 multiplications"},
       {{"bench", "--resume", "--peers"}, 2, "--peers can't be given with it"},
       {{"bench", "--resume", "--threads", "2"}, 2, "--threads can't be given with it"},

@@ -25,7 +25,7 @@ template <std::size_t count>
 std::optional<std::array<std::ptrdiff_t, count>> numbers_of_size(std::string_view text, std::ptrdiff_t most) {
   std::array<std::ptrdiff_t, count> numbers = {};
   std::string_view rest = text;
-  bool in_range = true;
+  std::string_view wrong;
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t end = i + 1 < count ? rest.find('x') : rest.size();
     if (end == std::string_view::npos) return std::nullopt;
@@ -33,12 +33,12 @@ std::optional<std::array<std::ptrdiff_t, count>> numbers_of_size(std::string_vie
     if (digits.empty() || digits.find_first_not_of("0123456789") != std::string_view::npos) return std::nullopt;
     if (digits.size() > 1 && digits.front() == '0') return std::nullopt;
     const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), numbers[i]);
-    in_range = in_range && error == std::errc() && numbers[i] >= 1 && numbers[i] <= most;
+    if (error != std::errc() || numbers[i] < 1 || numbers[i] > most) wrong = digits;
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
-  if (!in_range) {
-    throw InvalidArgument("the size " + std::string(text) + " isn't one to measure, expected numbers from 1 to " +
-                          std::to_string(most));
+  if (!wrong.empty()) {
+    throw InvalidArgument("the size " + std::string(text) + " has " + std::string(wrong) +
+                          " in it, expected numbers from 1 to " + std::to_string(most));
   }
   return numbers;
 }
