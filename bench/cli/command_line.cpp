@@ -77,7 +77,7 @@ void add_bench(CLI::App& app, bool with_images, BenchOptions& options) {
   verb->add_option(
           "CASE-REGEX", options.patterns,
           "Cases whose names match: of the quick ones, or if none of those does, of all; or the whole name of a "
-          "case, for products also of a size that isn't listed: matmul/f32/123x77x1001")
+          "case, also of a size that isn't listed: matmul/f32/123x77x1001")
       ->type_name("");
   verb->add_flag("--full", options.full, "All cases, for up to an hour");
   verb->add_flag("--quick")->description("The quick cases, for up to three minutes: the default");
