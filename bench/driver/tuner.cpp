@@ -14,6 +14,7 @@
 
 #include "bench/driver/answers.hpp"
 #include "bench/driver/plan.hpp"
+#include "runtime/scaling/statistics.hpp"
 
 namespace speedwell::bench {
 
@@ -42,7 +43,7 @@ json ask(Children& children, const Children::Key& child, const json& question) {
 double median_in(const RacedSetting& raced, std::size_t first) {
   std::vector<double> half;
   for (std::size_t round = first; round < raced.seconds.size(); round += 2) half.push_back(raced.seconds[round]);
-  return half.empty() ? std::numeric_limits<double>::infinity() : median_of(half);
+  return half.empty() ? std::numeric_limits<double>::infinity() : scaling::median(half);
 }
 
 // The fastest in the rounds first, first + 2, ...
@@ -123,13 +124,6 @@ std::vector<TunedKernel> tuned_kernels(const std::vector<std::string>& words) {
   return kernels;
 }
 
-double median_of(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  if (values.size() % 2 == 1) return *middle;
-  return (*middle + *std::max_element(values.begin(), middle)) / 2;
-}
-
 std::vector<RacedSetting> race(Children& children, const std::string& case_name, const std::vector<Setting>& settings,
                                const RaceRules& rules, std::mt19937_64& random) {
   std::vector<RacedSetting> raced;
@@ -154,9 +148,9 @@ std::vector<RacedSetting> race(Children& children, const std::string& case_name,
     if (rules.far <= 0 || round + 1 != rules.open_rounds) continue;
     // The one core's time is kept, as all else is held against it.
     double least = std::numeric_limits<double>::infinity();
-    for (const std::size_t i : order) least = std::min(least, median_of(raced[i].seconds));
+    for (const std::size_t i : order) least = std::min(least, scaling::median(raced[i].seconds));
     std::erase_if(order, [&](std::size_t i) {
-      return raced[i].setting.count > 1 && median_of(raced[i].seconds) > rules.far * least;
+      return raced[i].setting.count > 1 && scaling::median(raced[i].seconds) > rules.far * least;
     });
   }
   for (const Setting setting : settings) {
@@ -172,12 +166,12 @@ runtime::CostModel calibrate(Children& children, const std::vector<TunedKernel>&
   const RaceRules quick = {.sample_s = 1e-3, .rounds = 5, .far = 0};
   show("calibrating: fork-joins");
   const std::vector<RacedSetting> joins = race(children, fork_join_case, all, quick, random);
-  const double alone = median_of(joins.front().seconds);
+  const double alone = scaling::median(joins.front().seconds);
   for (const RacedSetting& raced : joins) {
     // No fork-join of threads on several cores is shorter than a cache line's way to the other and back.
     constexpr double least_s = 2e-7;
     if (raced.setting.count > 1) {
-      cost.fork_join_s[raced.setting] = std::max(median_of(raced.seconds) - alone, least_s);
+      cost.fork_join_s[raced.setting] = std::max(scaling::median(raced.seconds) - alone, least_s);
     }
   }
   show("calibrating: memory");
@@ -185,7 +179,7 @@ runtime::CostModel calibrate(Children& children, const std::vector<TunedKernel>&
   std::erase_if(by_threads, [](Setting setting) { return setting.count > 1 && setting.kind != Setting::threads; });
   const std::vector<RacedSetting> memory = race(children, memory_case, by_threads, quick, random);
   for (const RacedSetting& raced : memory) {
-    cost.memory_speedup[raced.setting.count] = median_of(memory.front().seconds) / median_of(raced.seconds);
+    cost.memory_speedup[raced.setting.count] = scaling::median(memory.front().seconds) / scaling::median(raced.seconds);
   }
   for (const TunedKernel& kernel : kernels) {
     const auto of = case_at(*kernel.cases.front(), calibration_part);
@@ -193,7 +187,7 @@ runtime::CostModel calibrate(Children& children, const std::vector<TunedKernel>&
     if (!call) continue;
     show(fmt::format("calibrating: {}", kernel.name));
     const std::vector<RacedSetting> one = race(children, of->name(), {Setting{}}, quick, random);
-    cost.slowness[kernel.name] = median_of(one.front().seconds) / call->extent().seconds;
+    cost.slowness[kernel.name] = scaling::median(one.front().seconds) / call->extent().seconds;
   }
   return cost;
 }
@@ -201,7 +195,7 @@ runtime::CostModel calibrate(Children& children, const std::vector<TunedKernel>&
 runtime::TunedPoint tuned_point(const NotedCall& call, const std::vector<RacedSetting>& raced) {
   runtime::TunedPoint point = {call.extent().seconds, {}};
   // Those that were given up keep what they had: a curve without them there would know nothing of them around it.
-  for (const RacedSetting& each : raced) point.times_s.emplace_back(each.setting, median_of(each.seconds));
+  for (const RacedSetting& each : raced) point.times_s.emplace_back(each.setting, scaling::median(each.seconds));
   return point;
 }
 
@@ -223,9 +217,9 @@ Regret regret_of(const std::string& case_name, const std::string& kernel, Settin
   }
   of.regret = std::expm1(regret);
   of.noise = std::expm1(noise);
-  of.over_sequential = median_of(picked.seconds) / median_of(sequential.seconds) - 1;
+  of.over_sequential = scaling::median(picked.seconds) / scaling::median(sequential.seconds) - 1;
   of.best = std::min_element(raced.begin(), raced.end(), [](const RacedSetting& a, const RacedSetting& b) {
-              return median_of(a.seconds) < median_of(b.seconds);
+              return scaling::median(a.seconds) < scaling::median(b.seconds);
             })->setting;
   return of;
 }
@@ -244,9 +238,9 @@ RegretSummary summary_of(const std::vector<Regret>& all) {
     noise += std::log1p(each.noise);
     summary.worst_over_sequential = std::max(summary.worst_over_sequential, each.over_sequential);
     summary.picked_best += each.pick == each.best;
-    const double least = median_of(raced_as(each.raced, each.best).seconds);
+    const double least = scaling::median(raced_as(each.raced, each.best).seconds);
     for (const Setting setting : runtime::candidates(machine().default_threads)) {
-      fixed[setting] += std::log(median_of(raced_as(each.raced, setting).seconds) / least);
+      fixed[setting] += std::log(scaling::median(raced_as(each.raced, setting).seconds) / least);
     }
   }
   summary.mean = std::expm1(sum / count);

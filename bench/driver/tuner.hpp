@@ -60,8 +60,6 @@ std::vector<RacedSetting> race(Children& children, const std::string& case_name,
                                const std::vector<runtime::Setting>& settings, const RaceRules& rules,
                                std::mt19937_64& random);
 
-double median_of(std::vector<double> values);
-
 // Fork-joins, memory and one core's time of each kernel, in a second or two.
 runtime::CostModel calibrate(Children& children, const std::vector<TunedKernel>& kernels, std::mt19937_64& random,
                              const std::function<void(const std::string&)>& show);
