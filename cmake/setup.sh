@@ -25,6 +25,7 @@ build   libfmt-dev              header:fmt/format.h
 bench   libbenchmark-dev        header:benchmark/benchmark.h
 bench   libcli11-dev            header:CLI/CLI.hpp
 build   nlohmann-json3-dev      header:nlohmann/json.hpp
+bench   libasio-dev             header:asio.hpp
 bench   libpng-dev              header:png.h
 bench   libjpeg-dev             header:jpeglib.h
 bench   gnuplot-nox             command:gnuplot
