@@ -235,8 +235,7 @@ class Adviser {
     }
     choose("processes", nature_.cores, nature_.cpu_share < as_good_as_computing ? seen.copies : nature_.cores,
            "Threads can't gain while they share that lock. Processes have one each; or make what it guards smaller, or "
-           "one "
-           "for each thread.");
+           "one for each thread.");
   }
 
   void on_one_core() {
