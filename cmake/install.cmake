@@ -30,6 +30,15 @@ string(APPEND pc_libs " ${hwloc_ldflags} ${CMAKE_THREAD_LIBS_INIT}")
 configure_file(cmake/speedwell.pc.in speedwell.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/speedwell.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
+# The library for C. It brings all that it needs, so it has its own export, which a project without C++ can take alone,
+# and its own pkg-config file.
+if(SPEEDWELL_C_API)
+  install(TARGETS speedwell_c EXPORT speedwell-c-targets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} FILE_SET HEADERS)
+  install(EXPORT speedwell-c-targets NAMESPACE speedwell:: DESTINATION ${package_dir})
+  configure_file(cmake/speedwell_c.pc.in speedwell_c.pc @ONLY)
+  install(FILES ${CMAKE_CURRENT_BINARY_DIR}/speedwell_c.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endif()
+
 # The bench component has targets of its own, so that who uses the library alone needs none of their dependencies.
 if(SPEEDWELL_BENCH)
   install(TARGETS speedwell_bench_library EXPORT speedwell-bench-targets

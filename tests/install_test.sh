@@ -59,6 +59,20 @@ pkg_config_example() {
   "$work/pkg_config/blur"
 }
 
+# C, by CMake without C++ and by pkg-config. The library is found by its version's name, which is all that it exports.
+c_example() {
+  local library
+  library=$(find "$prefix" -name libspeedwell_c.so)
+  quietly cmake -S "$source/examples/c_api" -B "$work/c_api" -G Ninja -DCMAKE_PREFIX_PATH="$prefix"
+  quietly cmake --build "$work/c_api"
+  echo "examples/c_api:"
+  "$work/c_api/edges"
+  cp -r "$source/examples/c_api" "$work/c_api_make"
+  PKG_CONFIG_PATH=$pkg_config_path quietly make -C "$work/c_api_make" edges
+  LD_LIBRARY_PATH=$(dirname "$library") quietly "$work/c_api_make/edges"
+  readelf -d "$library" | grep -qE 'SONAME.*\[libspeedwell_c\.so\.[0-9]+\.[0-9]+\]' || fail "$library has another soname"
+}
+
 # Another version of the package, or another interface version, must be refused.
 version_is_checked() {
   printf 'cmake_minimum_required(VERSION 3.25)\nproject(v CXX)\nfind_package(speedwell 0.0.1 REQUIRED)\n' >"$work/CMakeLists.txt"
@@ -159,13 +173,18 @@ wrong_kernel_fails() {
 }
 
 headers_stand_alone() {
-  local compiler header
+  local compiler header language
   for compiler in g++ clang++; do
     command -v "$compiler" >/dev/null || continue
     for header in "$prefix"/include/speedwell/*.hpp; do
       echo "#include <speedwell/${header##*/}>" | quietly "$compiler" -std=c++20 -Wall -Wextra -Wpedantic -Werror \
         -fsyntax-only -I"$prefix/include" -x c++ -
     done
+  done
+  [ -e "$prefix/include/speedwell.h" ] || return 0
+  for language in c99 c++20; do
+    echo "#include <speedwell.h>" | quietly "$CXX" -std=$language -Wall -Wextra -Wpedantic -Werror -fsyntax-only \
+      -I"$prefix/include" -x "${language%%[0-9]*}" -
   done
 }
 
@@ -177,6 +196,7 @@ version_is_checked
 components_are_apart
 cmake_example eigen_find_package eigen_find_package -DCMAKE_PREFIX_PATH="$prefix"
 pkg_config_example
+if [ -e "$prefix/include/speedwell.h" ]; then c_example; fi
 if [ -n "$bench_archive" ]; then
   symbols_are_ours "$bench_archive" speedwell::bench::main
   own_kernel_is_measured
