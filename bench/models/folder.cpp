@@ -27,7 +27,7 @@ fs::path own_program_path() {
 
 fs::path c_library_path() {
   const fs::path here = fs::read_symlink("/proc/self/exe").parent_path();
-  for (const char* const place : {".", "../c_api", "../" SPEEDWELL_LIBRARY_FOLDER}) {
+  for (const char* const place : {".", "../lib", "../" SPEEDWELL_LIBRARY_FOLDER}) {
     const fs::path library = here / place / "libspeedwell_c.so";
     std::error_code ignored;
     if (fs::exists(library, ignored)) return fs::canonical(library);
