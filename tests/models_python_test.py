@@ -59,37 +59,58 @@ def value_of(task):
     return (task * 2654435761 + 12345) & 0xFFFFFFFF
 
 
-def h(n):
-    return n * 2654435761 & 0xFFFFFFFF
-
-
 def floats(numbers):
     return zlib.crc32(struct.pack(f"<{len(numbers)}f", *numbers))
 
 
 def matmul(t, n):
-    c = []
-    for i in range(n):
-        for j in range(n):
-            total = 0
-            for k in range(n):
-                total += (h(31 * i + 17 * k + 7 * t) >> 29) * (h(13 * k + 37 * j + 11 * t + 5) >> 29)
-            c.append(total)
-    return floats(c)
+    def element(i, j):
+        return sum((3 * (i + t) + 5 * k) % 7 * ((2 * k + 3 * j) % 5) for k in range(n))
+
+    return floats([element(i, j) for i in range(n) for j in range(n)])
 
 
-def median(t, n):
-    def pixel(x, y):
-        x, y = (2 * (n - 1) - v if v >= n else abs(v) for v in (x, y))
-        return h(31 * y + 17 * x + 7 * t) >> 24
+def pixel(x, y, shift):
+    k = (x + y + shift) % 128
+    return (7 * k * k + 13 * k) % 251
 
+
+def blurred(t, n):
     around = [(dx, dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1)]
-    medians = [sorted(pixel(x + dx, y + dy) for dx, dy in around)[4] for y in range(n) for x in range(n)]
-    return zlib.crc32(bytes(medians))
+
+    def mean(x, y):
+        total = 0
+        for dx, dy in around:
+            inside = [min(max(v, 0), n - 1) for v in (x + dx, y + dy)]
+            total += (2 - abs(dx)) * (2 - abs(dy)) * pixel(*inside, 5 * t)
+        return (total + 8) // 16
+
+    return zlib.crc32(bytes(mean(x, y) for y in range(n) for x in range(n)))
+
+
+# speedwell.h's weights for a sigma of 4, from the centre: out of 256, what rounding leaves is carried from the edge to
+# the centre.
+WEIGHTS = [26, 25, 22, 19, 16, 12, 8, 6, 3, 2, 1, 1, 0]
+
+
+def blurred_by_speedwell(t, n, units):
+    weights = WEIGHTS[:0:-1] + WEIGHTS
+    twice = [sum(weights[i] * weights[s - i] for i in range(len(weights)) if 0 <= s - i < len(weights)) for s in range(49)]
+    checksum = 0
+    for unit in range(units):
+        shift = 5 * t + 11 * unit
+        for y in range(0, n, 64):
+            row = [(sum(w * pixel(x, y, shift + d - 24) for d, w in enumerate(twice)) + 2**15) >> 16 for x in range(n)]
+            checksum = zlib.crc32(bytes(row), checksum)
+    return checksum
 
 
 def triad(t, n):
-    return floats([(i + t) % 251 + 3 * ((i + 2 * t) % 241) for i in range(n)])
+    return floats([i % 1021 + (3 + t % 13) * (i % 499) for i in range(0, n, 509)])
+
+
+def h(n):
+    return n * 2654435761 & 0xFFFFFFFF
 
 
 def block_of(task):
@@ -97,16 +118,24 @@ def block_of(task):
 
 
 SIZES = {"matmul": 9, "filter": 11, "triad": 5000, "mixed": 7}
+NATIVE_SIZES = {"matmul": 9, "filter": 128, "triad": 5000, "mixed": 128}
+UNITS = 2
 
 EXPECTED = {
     "requests": value_of,
-    "timers": value_of,
     "files": lambda task: zlib.crc32(block_of(task)),
     "matmul": lambda task: matmul(task, SIZES["matmul"]),
-    "filter": lambda task: median(task, SIZES["filter"]),
+    "filter": lambda task: blurred(task, SIZES["filter"]),
     "triad": lambda task: triad(task, SIZES["triad"]),
-    "mixed": lambda task: (value_of(task) + median(task, SIZES["mixed"])) & 0xFFFFFFFF,
+    "mixed": lambda task: blurred(value_of(task) % 16, SIZES["mixed"]),
 }
+EXPECTED_OF_SPEEDWELL = {
+    "matmul": EXPECTED["matmul"],
+    "filter": lambda task: blurred_by_speedwell(task, 128, UNITS),
+    "triad": EXPECTED["triad"],
+    "mixed": lambda task: blurred_by_speedwell(value_of(task) % 16, 128, UNITS),
+}
+NATURES = [*EXPECTED, "timers"]
 
 TECHNIQUES = ["python_sequential", "python_asyncio", "python_threading", "python_multiprocessing"]
 NATIVE = ["matmul", "filter", "triad", "mixed"]
@@ -133,10 +162,13 @@ class ModelsTest(unittest.TestCase):
             options.setdefault("port", self.server.port)
         if nature == "files":
             options.setdefault("file", self.file)
-        if nature in SIZES:
-            options.setdefault("size", SIZES[nature])
         if technique == "python_ctypes":
             options.setdefault("library", LIBRARY)
+            options.setdefault("units", UNITS)
+            if nature in NATIVE_SIZES:
+                options.setdefault("size", NATIVE_SIZES[nature])
+        elif nature in SIZES:
+            options.setdefault("size", SIZES[nature])
         command = [sys.executable, PROGRAM, technique, nature]
         for name, value in options.items():
             command += ["--" + name.replace("_", "-"), str(value)]
@@ -163,11 +195,16 @@ class ModelsTest(unittest.TestCase):
     def check(self, measured, technique, nature):
         self.assertEqual(
             list(measured),
-            "schema technique nature tasks workers start_up_ns wall_ns cpu_ns voluntary_switches "
+            "schema technique nature tasks workers main_ns start_up_ns wall_ns cpu_ns voluntary_switches "
             "involuntary_switches peak_rss_bytes in_flight runtime slices results".split(),
         )
         self.assertEqual((measured["technique"], measured["nature"], measured["tasks"]), (technique, nature, TASKS))
-        self.assertEqual(measured["results"], [str(EXPECTED[nature](task)) for task in range(TASKS)])
+        if nature == "timers":
+            self.assertGreaterEqual(min(map(int, measured["results"])), 5)
+        else:
+            expected = (EXPECTED_OF_SPEEDWELL if technique == "python_ctypes" else EXPECTED)[nature]
+            self.assertEqual(measured["results"], [str(expected(task)) for task in range(TASKS)])
+        self.assertTrue(0 < measured["main_ns"] <= time.monotonic_ns())
         self.assertGreater(measured["start_up_ns"], 0)
         self.assertGreater(measured["cpu_ns"], 0)
         self.assertGreater(measured["peak_rss_bytes"], 2**20)
@@ -177,26 +214,27 @@ class ModelsTest(unittest.TestCase):
 
     def check_slices(self, measured):
         slices = measured["slices"]
-        self.assertEqual(min(begin for _, _, begin, _, _ in slices), 0)
+        self.assertGreaterEqual(min(begin for _, _, begin, _, _ in slices), 0)
         self.assertEqual(max(end for _, _, _, end, _ in slices), measured["wall_ns"])
         self.assertEqual({lane for _, lane, _, _, _ in slices}, set(range(measured["workers"])))
         for task in range(TASKS):
             own = [each for each in slices if each[0] == task]
             self.assertEqual(len({lane for _, lane, _, _, _ in own}), 1)
             for (_, _, _, end, kind), (_, _, begin, _, next_kind) in zip(own, own[1:]):
-                self.assertEqual(end, begin)
-                self.assertNotEqual(kind, next_kind)
+                self.assertLessEqual(end, begin)
+                if end == begin:
+                    self.assertNotEqual(kind, next_kind)
         for lane in range(measured["workers"]):
             computing = sorted(each[2:4] for each in slices if each[1] == lane and each[4] == "cpu")
             for (_, end), (begin, _) in zip(computing, computing[1:]):
                 self.assertLessEqual(end, begin, "one lane computes two tasks at once")
 
     def test_each_technique_on_each_nature(self):
-        techniques = [(technique, nature) for technique in TECHNIQUES for nature in EXPECTED]
+        techniques = [(technique, nature) for technique in TECHNIQUES for nature in NATURES]
         if LIBRARY:
             techniques += [("python_ctypes", nature) for nature in NATIVE]
         if not GIL:
-            techniques += [("python_free_threading", nature) for nature in EXPECTED]
+            techniques += [("python_free_threading", nature) for nature in NATURES]
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             all_measured = pool.map(lambda each: self.measured(*each), techniques)
             for (technique, nature), measured in zip(techniques, all_measured):

@@ -38,6 +38,7 @@ struct Command {
   RegretOptions regret;
   FilterOptions filter;
   LadderOptions ladder;
+  ModelsOptions models;
 
   explicit Command(const Program& program);
 };
@@ -307,6 +308,43 @@ void add_ladder(CLI::App& app, LadderOptions& options) {
       "Status: 0 done, 1 a rung gave a wrong result, 2 wrong use, 3 could not, 128 + N ended by signal N.");
 }
 
+void add_models(CLI::App& app, ModelsOptions& options) {
+  CLI::App* const verb = app.add_subcommand(
+      "models", "Concurrency against parallelism: the same tasks by each technique, timed, verified and drawn");
+  verb->add_option("--tasks", options.tasks, "By each technique, 2 to 256")->capture_default_str()->type_name("N");
+  verb->add_option("--nature", options.natures,
+                   "Only these tasks: requests, timers, files, matmul, filter, triad, mixed; default: all")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("NAMES");
+  verb->add_option("--technique", options.techniques,
+                   "Only these and what they are held against: sequential, coroutines, threads, global_lock, "
+                   "processes, openmp, tbb, python_asyncio, ...; default: all")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("NAMES");
+  verb->add_option("--delay", options.delay_ms, "Of requests and timers")->capture_default_str()->type_name("MS");
+  verb->add_option("--budget", options.budget_s, "Rounds are repeated as long as it allows")
+      ->capture_default_str()
+      ->type_name("SECONDS");
+  verb->add_option("--timeout", options.timeout_s, "When a process counts as hung")
+      ->capture_default_str()
+      ->type_name("SECONDS");
+  verb->add_option("--port", options.port, "Of the server on the loopback; 0: one that is free")
+      ->capture_default_str()
+      ->type_name("N");
+  verb->add_flag("--no-python", options.no_python, "Without Python's techniques");
+  verb->add_option("--output", options.output,
+                   "Where table, plots and page go; a run's folder gets them too; default: results/models-<UTC time>")
+      ->type_name("FOLDER");
+  verb->add_flag("--json", options.json, "Print JSON");
+  verb->footer(
+      "Each technique runs free to use all cores and on one core alone, in processes of its own.\n"
+      "Ctrl-C shows what was measured so far.\n"
+      "Status: 0 done, 1 a measurement failed or gave a wrong result, 2 wrong use, 3 could not, 128 + N ended by "
+      "signal N.");
+}
+
 Command::Command(const Program& program) : app(program.description) {
   const BuildInfo& build = build_info();
   app.name(program.name);
@@ -324,6 +362,7 @@ Command::Command(const Program& program) : app(program.description) {
   add_regret(app, regret);
   if (program.filter != nullptr) add_filter(app, program.filters, filter);
   if (program.ladder != nullptr) add_ladder(app, ladder);
+  if (program.models != nullptr) add_models(app, models);
   bench.no_peers = brings_own_cases();
 }
 
@@ -396,6 +435,7 @@ int run_verb(const Command& command, const Program& program) {
   if (command.app.got_subcommand("plan")) return run_plan(command.plan);
   if (command.app.got_subcommand("regret")) return run_regret(command.regret);
   if (program.ladder != nullptr && command.app.got_subcommand("ladder")) return program.ladder(command.ladder);
+  if (program.models != nullptr && command.app.got_subcommand("models")) return program.models(command.models);
   return program.filter(command.filter);
 }
 

@@ -24,6 +24,7 @@ struct Program {
   int (*filter)(const FilterOptions& options) = nullptr;
   std::vector<FilterWord> filters{};
   int (*ladder)(const LadderOptions& options) = nullptr;
+  int (*models)(const ModelsOptions& options) = nullptr;
   // Where the verb `bench` takes images.
   OfferImage offer_image = nullptr;
 };

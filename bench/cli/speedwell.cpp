@@ -12,6 +12,7 @@ int main(int argc, char** argv) {
                      .description = "CPU kernels in four parallel models, and what they cost on this machine",
                      .filter = run_filter,
                      .ladder = run_ladder,
+                     .models = run_models,
                      .offer_image = offer_image_of};
   for (const FilterEntry& entry : filter_entries()) {
     program.filters.push_back({entry.option, entry.argument, entry.help});

@@ -14,6 +14,9 @@ namespace speedwell::bench {
 namespace ladder {
 struct Ladder;
 }
+namespace models {
+struct Study;
+}
 
 enum ExitStatus {
   exit_ok = 0,
@@ -140,5 +143,22 @@ int run_ladder(const LadderOptions& options);
 // Writes and prints what was climbed; the exit status.
 int show_ladder(const ladder::Ladder& ladder, const std::string& started, const std::filesystem::path& folder,
                 const LadderOptions& options);
+
+struct ModelsOptions {
+  int tasks = 16;
+  int delay_ms = 25;
+  std::vector<std::string> natures;     // none: all
+  std::vector<std::string> techniques;  // none: all
+  double budget_s = 60;
+  double timeout_s = 20;
+  int port = 0;  // 0: one that is free
+  bool no_python = false;
+  bool json = false;
+  std::string output;
+};
+int run_models(const ModelsOptions& options);
+// Writes and prints what was measured; the exit status.
+int show_models(const models::Study& study, const std::string& started, const std::filesystem::path& folder,
+                const ModelsOptions& options);
 
 }  // namespace speedwell::bench

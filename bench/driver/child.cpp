@@ -11,11 +11,11 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "bench/driver/start_program.hpp"
 
 namespace speedwell::bench {
 
@@ -32,31 +32,6 @@ std::string with_commas(const std::vector<int>& numbers) {
   std::string text;
   for (const int number : numbers) text += (text.empty() ? "" : ",") + std::to_string(number);
   return text;
-}
-
-// In the new process, before the program: only what is safe after fork.
-[[noreturn]] void become(const char* program, char* const* arguments, const cpu_set_t* cpus, std::size_t cpus_bytes,
-                         pid_t parent, int input, int output, int errors) {
-  // A process group of its own: Ctrl-C is for the driver, which lets the running sample end.
-  ::setpgid(0, 0);
-  // A driver that is killed leaves nobody behind, even amid a sample when no child looks at its pipe.
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != parent) ::_exit(127);
-  sigset_t none;
-  sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  ::signal(SIGPIPE, SIG_DFL);
-  // Pinned before the program begins, so that libraries that count CPUs when they are loaded see these only.
-  ::sched_setaffinity(0, cpus_bytes, cpus);
-  if (::dup2(input, 0) == 0 && ::dup2(output, 1) == 1 && ::dup2(errors, 2) == 2) ::execv(program, arguments);
-  ::_exit(127);
-}
-
-std::string how_it_ended(int status) {
-  if (WIFSIGNALED(status)) {
-    return "was ended by signal " + std::to_string(WTERMSIG(status)) + " (" + ::strsignal(WTERMSIG(status)) + ")";
-  }
-  return "exited with status " + std::to_string(WEXITSTATUS(status));
 }
 
 }  // namespace
@@ -82,30 +57,15 @@ Child::Child(const Launch& launch)
                                     "--threads=" + std::to_string(launch.threads),
                                     "--cpus=" + with_commas(launch.cpus)};
   if (!launch.pinned) words.push_back("--unpinned");
-  std::vector<char*> arguments;
-  for (std::string& word : words) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-
-  const int most_cpu = launch.cpus.empty() ? 0 : *std::max_element(launch.cpus.begin(), launch.cpus.end());
-  cpu_set_t* const cpus = CPU_ALLOC(most_cpu + 1);
-  const std::size_t cpus_bytes = CPU_ALLOC_SIZE(most_cpu + 1);
-  CPU_ZERO_S(cpus_bytes, cpus);
-  for (const int cpu : launch.cpus) CPU_SET_S(cpu, cpus_bytes, cpus);
-
-  const pid_t parent = ::getpid();
-  process_ = ::fork();
-  if (process_ == 0) {
-    become(launch.program.c_str(), arguments.data(), cpus, cpus_bytes, parent, question[0], answer[1], errors_);
-  }
-  const int fork_error = errno;
-  CPU_FREE(cpus);
+  process_ = start_program(launch.program, words, launch.cpus, {question[0], answer[1], errors_});
+  const int start_error = errno;
   ::close(question[0]);
   ::close(answer[1]);
   to_ = question[1];
   from_ = answer[0];
   if (process_ < 0) {
     close_pipes();
-    throw ChildError("cannot start " + name_ + ": " + std::strerror(fork_error));
+    throw ChildError("cannot start " + name_ + ": " + std::strerror(start_error));
   }
 }
 

@@ -10,13 +10,14 @@ import argparse
 import array
 import asyncio
 import concurrent.futures
+import contextlib
 import ctypes
 import functools
-import itertools
 import json
 import multiprocessing
 import os
 import platform
+import queue
 import resource
 import socket
 import sys
@@ -130,7 +131,7 @@ class Requests:
 
 
 class Timers:
-    """Does nothing for a while."""
+    """Does nothing for a while. What comes out is how long that was, in whole milliseconds."""
 
     def __init__(self, options):
         self.delay_s = options.delay_ms / 1000
@@ -140,18 +141,20 @@ class Timers:
 
     def run(self, task, trace):
         trace.computed()
+        before = time.monotonic_ns()
         time.sleep(self.delay_s)
         trace.waited()
-        return task
+        return (time.monotonic_ns() - before) // 1_000_000
 
     async def run_async(self, task, trace):
         trace.computed()
+        before = time.monotonic_ns()
         await asyncio.sleep(self.delay_s)
         trace.waited()
-        return task
+        return (time.monotonic_ns() - before) // 1_000_000
 
-    def result(self, task):
-        return (scrambled(task) + 12345) % 2**32
+    def result(self, waited_ms):
+        return waited_ms
 
 
 class Files:
@@ -206,20 +209,13 @@ class Matmul(Computing):
 
     def __init__(self, options):
         self.size = options.size
-        numbers = 50 * options.size + 12 * options.tasks
-        self.table = [scrambled(n) >> 29 for n in range(numbers)]
+        self.b = [[(2 * k + 3 * j) % 5 for j in range(self.size)] for k in range(self.size)]
 
     def input(self, task):
-        a = [self.entries(31 * i + 7 * task, 17) for i in range(self.size)]
-        b = [self.entries(13 * k + 11 * task + 5, 37) for k in range(self.size)]
-        return a, b
+        return [[(3 * (i + task) + 5 * k) % 7 for k in range(self.size)] for i in range(self.size)]
 
-    def entries(self, first, step):
-        return self.table[first : first + step * self.size : step]
-
-    def run(self, given, trace):
-        a, b = given
-        columns = list(zip(*b))
+    def run(self, a, trace):
+        columns = list(zip(*self.b))
         c = []
         for row in a:
             c.append([sum(x * y for x, y in zip(row, column)) for column in columns])
@@ -229,91 +225,92 @@ class Matmul(Computing):
     def result(self, c):
         return functools.reduce(lambda checksum, row: zlib.crc32(array.array("f", row), checksum), c, 0)
 
-    def __getstate__(self):
-        return {"size": self.size}  # the table is for making inputs: a process that is sent one has no use for it
-
 
 class Filter(Computing):
-    """The median of each pixel's neighbourhood of 3 x 3, with the image mirrored at its edges."""
+    """Each pixel becomes the mean of its neighbourhood of 3 x 3, where the nearest weigh more; beyond an edge the image
+    goes on as its last pixel."""
+
+    PERIOD = 128
 
     def __init__(self, options):
         self.size = options.size
-        self.table = [scrambled(n) >> 24 for n in range(48 * options.size + 7 * options.tasks)]
 
     def input(self, task):
-        first = [31 * y + 7 * task for y in range(self.size)]
-        return [self.table[n : n + 17 * self.size : 17] for n in first]
+        return self.image(5 * task)
+
+    def image(self, shift):
+        diagonals = [pattern((n + shift) % self.PERIOD) for n in range(2 * self.size)]
+        return [diagonals[y : y + self.size] for y in range(self.size)]
 
     def run(self, image, trace):
         size = len(image)
-        rows = [[row[1], *row, row[-2]] for row in [image[1], *image, image[-2]]]
-        medians = []
+        rows = [[row[0], *row, row[-1]] for row in [image[0], *image, image[-1]]]
+        blurred = []
         for y in range(size):
-            above, here, below = rows[y : y + 3]
-            medians.append([sorted(above[x : x + 3] + here[x : x + 3] + below[x : x + 3])[4] for x in range(size)])
+            columns = [a + 2 * b + c for a, b, c in zip(*rows[y : y + 3])]
+            blurred.append([(a + 2 * b + c + 8) >> 4 for a, b, c in zip(columns, columns[1:], columns[2:])])
             trace.computed()
-        return medians
+        return blurred
 
     def result(self, image):
         return zlib.crc32(b"".join(map(bytes, image)))
 
-    def __getstate__(self):
-        return {"size": self.size}
-
 
 class Triad(Computing):
-    """a = b + 3 c on long vectors: hardly any arithmetic, much memory."""
+    """a = b + s c on long vectors: hardly any arithmetic, much memory."""
 
     PIECE = 4096
+    CHECKED = 509  # every so many elements are summed up
 
     def __init__(self, options):
         self.size = options.size
+        self.b, self.c = self.repeated(1021), self.repeated(499)
 
     def input(self, task):
-        return self.repeated(251, task), self.repeated(241, 2 * task)
+        return 3 + task % 13
 
-    def repeated(self, period, shift):
-        once = [(i + shift) % period for i in range(period)]
-        return (once * (self.size // period + 1))[: self.size]
+    def repeated(self, period):
+        return (list(range(period)) * (self.size // period + 1))[: self.size]
 
-    def run(self, given, trace):
-        b, c = given
+    def run(self, scale, trace):
         a = []
         for begin in range(0, self.size, self.PIECE):
             end = begin + self.PIECE
-            a += [x + 3 * y for x, y in zip(b[begin:end], c[begin:end])]
+            a += [x + scale * y for x, y in zip(self.b[begin:end], self.c[begin:end])]
             trace.computed()
         return a
 
     def result(self, a):
-        return zlib.crc32(array.array("f", a))
+        return zlib.crc32(array.array("f", a[:: self.CHECKED]))
 
 
 class Mixed:
-    """Fetches, then filters: first it waits, then it computes."""
+    """Fetches, then filters what was fetched: first it waits, then it computes."""
+
+    KINDS = 16
 
     def __init__(self, options, filter_class=Filter):
         self.requests, self.filter = Requests(options), filter_class(options)
+        self.inputs = [self.filter.input(kind) for kind in range(self.KINDS)]
 
     def input(self, task):
-        return task, self.filter.input(task)
+        return task
 
-    def run(self, given, trace):
-        task, image = given
-        return self.requests.run(task, trace), self.filter.run(image, trace)
+    def run(self, task, trace):
+        value = self.requests.run(task, trace)
+        return self.filter.run(self.inputs[value % self.KINDS], trace)
 
-    async def run_async(self, given, trace):
-        task, image = given
-        return await self.requests.run_async(task, trace), await self.filter.run_async(image, trace)
+    async def run_async(self, task, trace):
+        value = await self.requests.run_async(task, trace)
+        return self.filter.run(self.inputs[value % self.KINDS], trace)
 
     def result(self, answer):
-        value, image = answer
-        return (value + self.filter.result(image)) % 2**32
+        return self.filter.result(answer)
 
 
-def scrambled(n):
-    """A number below 2^32 that looks like chance, and is the same in every language."""
-    return n * 2654435761 % 2**32
+def pattern(k):
+    """A pixel of the images, which are the same along each diagonal."""
+    return (k * k * 7 + 13 * k) % 251
 
 
 # The same tasks by Speedwell's C library. ctypes gives the GIL back before each call, and takes it again after.
@@ -335,7 +332,7 @@ class Speedwell:
         _fields_ = [("model", ctypes.c_int), ("threads", ctypes.c_int)]
 
     SEQUENTIAL = Backend(1, 0)  # a task is one thread's work: the threads here are Python's
-    REFLECT_101 = Border(0, 0)
+    WRAP = Border(3, 0)
 
     def __init__(self, path):
         library = ctypes.CDLL(path)
@@ -349,9 +346,9 @@ class Speedwell:
             *(ctypes.c_double, floats, self.Matrix, floats, self.Matrix),
             *(ctypes.c_double, floats, self.Matrix, self.Backend),
         )
-        self.median_blur = self.function(
-            library.speedwell_median_blur_u8,
-            *(pixels, self.Image, pixels, self.Image, ctypes.c_int, self.Border, self.Backend),
+        self.gaussian_blur = self.function(
+            library.speedwell_gaussian_blur_u8,
+            *(pixels, self.Image, pixels, self.Image, ctypes.c_double, ctypes.c_double, self.Border, self.Backend),
         )
         self.triad = self.function(
             library.speedwell_triad_f32,
@@ -371,69 +368,105 @@ class Speedwell:
         return status
 
 
-def floats_of(numbers):
-    """Numbers as C has them: a block of memory."""
-    numbers = array.array("f", numbers)
-    return (ctypes.c_float * len(numbers)).from_buffer(numbers)
+def address(kind, block, index=0):
+    """Of an element of an array, as C takes it."""
+    return ctypes.cast(block.buffer_info()[0] + index * block.itemsize, ctypes.POINTER(kind))
 
 
-class NativeMatmul(Matmul):
-    def __init__(self, options):
-        super().__init__(options)
+class Native:
+    """What is Speedwell's writes to memory that is there: a block for each worker, touched beforehand."""
+
+    def __init__(self, options, kind, elements):
         self.speedwell = options.speedwell
-        self.layout = Speedwell.Matrix(self.size, self.size, self.size, 1)
+        self.blocks = queue.SimpleQueue()
+        for _ in range(options.workers):
+            self.blocks.put(array.array(kind, bytes(array.array(kind).itemsize * elements)))
+
+    @contextlib.contextmanager
+    def block(self):
+        block = self.blocks.get()
+        try:
+            yield block
+        finally:
+            self.blocks.put(block)
 
     def input(self, task):
-        a, b = super().input(task)
-        return floats_of(itertools.chain(*a)), floats_of(itertools.chain(*b)), (ctypes.c_float * self.size**2)()
+        return task
 
-    def run(self, given, trace):
-        a, b, c = given
+    def result(self, checksum):
+        return checksum
+
+
+class NativeMatmul(Native, Computing):
+    def __init__(self, options):
+        size = self.size = options.size
+        super().__init__(options, "f", size * size)
+        self.a, self.b = array.array("f"), array.array("f")
+        for i in range(size + options.tasks):  # the A of each task is a window of this one
+            self.a += repeated("f", [(3 * i + 5 * k) % 7 for k in range(7)], size)
+        for k in range(size):
+            self.b += repeated("f", [(2 * k + 3 * j) % 5 for j in range(5)], size)
+        self.layout = Speedwell.Matrix(size, size, size, 1)
+
+    def run(self, task, trace):
         layout = self.layout
-        self.speedwell.matmul(1, a, layout, b, layout, 0, c, layout, Speedwell.SEQUENTIAL)
-        return c
+        with self.block() as c:
+            a, b = address(ctypes.c_float, self.a, task * self.size), address(ctypes.c_float, self.b)
+            c_address = address(ctypes.c_float, c)
+            self.speedwell.matmul(1, a, layout, b, layout, 0, c_address, layout, Speedwell.SEQUENTIAL)
+            trace.computed()
+            return zlib.crc32(c)
 
-    def result(self, c):
-        return zlib.crc32(c)
 
+class NativeFilter(Native, Computing):
+    """A Gaussian blur, again and again."""
 
-class NativeFilter(Filter):
+    SIGMA = 4
+    CHECKED = 64  # every so many rows are summed up
+
     def __init__(self, options):
-        super().__init__(options)
-        self.speedwell = options.speedwell
-        self.layout = Speedwell.Image(self.size, self.size, 1, self.size)
+        size, period = options.size, Filter.PERIOD
+        self.size, self.units = size, options.units
+        super().__init__(options, "B", size * size)
+        self.image = array.array("B")
+        for y in range(size):  # each image is a window of this one
+            self.image += repeated("B", [pattern((x + y) % period) for x in range(period)], size + period)
+        self.wide = Speedwell.Image(size, size, 1, size + period)
+        self.layout = Speedwell.Image(size, size, 1, size)
 
-    def input(self, task):
-        pixels = ctypes.c_uint8 * self.size**2
-        return pixels.from_buffer_copy(b"".join(map(bytes, super().input(task)))), pixels()
+    def run(self, task, trace):
+        checksum = 0
+        with self.block() as blurred, memoryview(blurred) as bytes_of:
+            to = address(ctypes.c_uint8, blurred)
+            for unit in range(self.units):
+                image = address(ctypes.c_uint8, self.image, (5 * task + 11 * unit) % Filter.PERIOD)
+                self.speedwell.gaussian_blur(
+                    image, self.wide, to, self.layout, self.SIGMA, 0, Speedwell.WRAP, Speedwell.SEQUENTIAL
+                )
+                for begin in range(0, self.size**2, self.CHECKED * self.size):
+                    checksum = zlib.crc32(bytes_of[begin : begin + self.size], checksum)
+                trace.computed()
+        return checksum
 
-    def run(self, given, trace):
-        image, medians = given
-        layout = self.layout
-        self.speedwell.median_blur(image, layout, medians, layout, 3, Speedwell.REFLECT_101, Speedwell.SEQUENTIAL)
-        trace.computed()
-        return medians
 
-    def result(self, image):
-        return zlib.crc32(image)
-
-
-class NativeTriad(Triad):
+class NativeTriad(Native, Computing):
     def __init__(self, options):
-        super().__init__(options)
-        self.speedwell = options.speedwell
+        self.size = options.size
+        super().__init__(options, "f", self.size)
+        self.b, self.c = repeated("f", range(1021), self.size), repeated("f", range(499), self.size)
 
-    def input(self, task):
-        b, c = super().input(task)
-        return floats_of(b), floats_of(c), (ctypes.c_float * self.size)()
+    def run(self, task, trace):
+        b, c = address(ctypes.c_float, self.b), address(ctypes.c_float, self.c)
+        with self.block() as a, memoryview(a) as elements:
+            to = address(ctypes.c_float, a)
+            self.speedwell.triad(b, 3 + task % 13, c, to, self.size, Speedwell.SEQUENTIAL)
+            trace.computed()
+            return zlib.crc32(elements[:: Triad.CHECKED].tobytes())
 
-    def run(self, given, trace):
-        b, c, a = given
-        self.speedwell.triad(b, 3, c, a, self.size, Speedwell.SEQUENTIAL)
-        return a
 
-    def result(self, a):
-        return zlib.crc32(a)
+def repeated(kind, pattern_of_it, elements):
+    once = array.array(kind, pattern_of_it)
+    return (once * (elements // len(once) + 1))[:elements]
 
 
 NATURES = {
@@ -482,7 +515,7 @@ class Usage:
 class Trace:
     """What a task did when: slices of computing and of waiting."""
 
-    # A thread that was without the GIL or without a core for less than this isn't said to have waited.
+    # A thread that was without the GIL or without a core for less than this isn't said to have stood still.
     NOTICEABLE_NS = 500_000
 
     def __init__(self, task):
@@ -493,12 +526,12 @@ class Trace:
         self.last_cpu = time.thread_time_ns()
 
     def computed(self):
-        """The time since the last word was computing. If the thread had less CPU time than that, then it had to wait
-        for the GIL or for a core, and here that is said to have been at first."""
+        """The time since the last word was computing. If the thread had less CPU time than that, then it stood still
+        for want of the GIL or of a core, and here that is said to have been at first: a gap between slices."""
         now, cpu = time.perf_counter_ns(), time.thread_time_ns()
         stood = (now - self.last) - (cpu - self.last_cpu)
         if stood >= self.NOTICEABLE_NS:
-            self.add("wait", min(self.last + stood, now))
+            self.last = min(self.last + stood, now)
         self.add("cpu", now)
         self.last_cpu = cpu
 
@@ -513,7 +546,7 @@ class Trace:
         self.usage_after = Usage.of_this_process()
 
     def add(self, kind, until):
-        if self.slices and self.slices[-1][2] == kind:
+        if self.slices and self.slices[-1][1:] == [self.last, kind]:
             self.slices[-1][1] = until
         elif until > self.last:
             self.slices.append([self.last, until, kind])
@@ -626,6 +659,7 @@ def measure(options):
         "nature": options.nature,
         "tasks": options.tasks,
         "workers": len(lanes),
+        "main_ns": options.main_ns,
         "start_up_ns": start_up_ns + began - started,
         "wall_ns": max(trace.end for trace in traces) - began,
         "cpu_ns": costs.cpu_ns,
@@ -674,6 +708,7 @@ def options_of(arguments):
     parser.add_argument("--delay-ms", type=at_least(0), default=20, help="of an answer and of a timer")
     parser.add_argument("--file", help="that has a block of 64 KiB for each task of files")
     parser.add_argument("--size", type=at_least(2), help="of a matrix' or an image's side, or of a vector")
+    parser.add_argument("--units", type=at_least(1), default=1, help="blurs by Speedwell in a task")
     parser.add_argument("--library", help="path of libspeedwell_c.so, for python_ctypes")
     options = parser.parse_args(arguments)
     needs = NEEDS[options.nature]
@@ -688,7 +723,9 @@ def options_of(arguments):
 
 
 def main():
+    main_ns = time.monotonic_ns()
     options = options_of(sys.argv[1:])
+    options.main_ns = main_ns
     try:
         measured = measure(options)
     except (Impossible, OSError, concurrent.futures.BrokenExecutor) as error:

@@ -14,6 +14,9 @@
 #include "bench/report/words.hpp"
 
 namespace speedwell::bench::report {
+
+using nlohmann::json;
+
 namespace {
 
 constexpr std::string_view nav =
@@ -137,7 +140,7 @@ std::string facts(const Run& run) {
 }  // namespace
 
 std::string make_page(const Run& run, const std::vector<Plot>& plots, const std::vector<std::string>& svgs,
-                      const std::string& chart_library) {
+                      const std::string& chart_library, const std::optional<Models>& models) {
   const bool interactive = !chart_library.empty();
   std::vector<std::string> names;
   for (const Case& c : run.cases) names.push_back(c.name);
@@ -150,13 +153,16 @@ std::string make_page(const Run& run, const std::vector<Plot>& plots, const std:
                                                   {"failures", failures(run)},
                                                   {"whole", whole},
                                                   {"cases", list(run, plots, svgs, ids, interactive, detail, used)},
+                                                  {"models", models ? models_section(*models) : ""},
                                                   {"facts", facts(run)}});
+    json data = run_data(run, ids, with_samples);
+    if (models) data["models"] = models_data(*models);
     return framed({.title = run.cpu.empty() ? "How it scales" : "How it scales on " + run.cpu,
                    .label = run.label,
-                   .nav = std::string(nav),
+                   .nav = std::string(nav) + (models ? " <a href=\"#models\">Concurrency and parallelism</a>" : ""),
                    .lead = lead(run),
                    .content = content,
-                   .data = run_data(run, ids, with_samples)},
+                   .data = std::move(data)},
                   chart_library);
   };
   // Cells and samples are in summary.csv and the journal too; a page too large to mail does with fewer rows, and if

@@ -68,7 +68,7 @@ std::string filled(std::string_view frame, const Parts& parts) {
 
 std::string framed(const PageContent& page, const std::string& chart_library) {
   const bool interactive = !chart_library.empty();
-  const std::string script = std::string(charts_js) + std::string(page_js);
+  const std::string script = std::string(charts_js) + std::string(page_js) + std::string(timelines_js);
   // Nothing is fetched, and only these very scripts and styles count, whatever a name in the data may hold. gnuplot's
   // pictures carry style attributes.
   std::string policy = "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; style-src " +

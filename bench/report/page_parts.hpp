@@ -6,7 +6,7 @@
 
 namespace speedwell::bench::report {
 
-// page.html, run.html, page.css, charts.js and page.js.
-extern const std::string_view page_html, run_html, page_css, charts_js, page_js;
+// page.html, run.html, page.css, charts.js, page.js and timelines.js.
+extern const std::string_view page_html, run_html, page_css, charts_js, page_js, timelines_js;
 
 }  // namespace speedwell::bench::report

@@ -5,9 +5,12 @@
 #include <atomic>
 #include <exception>
 #include <fstream>
+#include <iterator>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <ostream>
+#include <stdexcept>
 #include <system_error>
 #include <thread>
 
@@ -78,6 +81,29 @@ std::vector<std::string> draw(const std::vector<Plot>& plots, const std::filesys
   return svgs;
 }
 
+// What `speedwell models` left in the folder, if it did.
+std::optional<Models> models_of(const std::filesystem::path& folder) {
+  const std::filesystem::path file = folder / "models.json";
+  if (!std::filesystem::exists(file)) return {};
+  try {
+    return parse_models(nlohmann::json::parse(read_file(file, most_bytes)));
+  } catch (const nlohmann::json::exception& error) {
+    throw std::invalid_argument(file.string() + ": " + error.what());
+  }
+}
+
+// Writes scripts and data, and draws them.
+std::vector<std::string> draw_into(const std::filesystem::path& run_folder, const std::vector<Plot>& plots,
+                                   std::ostream& messages, const ReportTools& tools) {
+  const std::filesystem::path folder = run_folder / "plots";
+  std::filesystem::create_directories(folder);
+  for (const Plot& plot : plots) {
+    write_file_atomically(folder / (plot.name + ".gp"), plot.script);
+    write_file_atomically(folder / (plot.name + ".csv"), plot.csv);
+  }
+  return draw(plots, folder, messages, tools);
+}
+
 std::string chart_library(const ReportTools& tools, std::ostream& messages) {
   for (const std::filesystem::path& path : tools.chart_js) try {
       std::string source = read_file(path, most_bytes);
@@ -94,6 +120,13 @@ std::string chart_library(const ReportTools& tools, std::ostream& messages) {
 
 }  // namespace
 
+void write_models(const std::filesystem::path& folder, std::ostream& messages, const ReportTools& tools) {
+  const std::optional<Models> models = models_of(folder);
+  if (!models) throw std::invalid_argument(folder.string() + " has no models.json");
+  draw_into(folder, models_plots(*models), messages, tools);
+  write_file_atomically(folder / "report.html", make_models_page(*models));
+}
+
 void write_report(const std::filesystem::path& run_folder, const nlohmann::json& analysis, std::ostream& messages) {
   write_report(run_folder, analysis, messages, ReportTools{});
 }
@@ -101,16 +134,12 @@ void write_report(const std::filesystem::path& run_folder, const nlohmann::json&
 void write_report(const std::filesystem::path& run_folder, const nlohmann::json& analysis, std::ostream& messages,
                   const ReportTools& tools) {
   const Run run = parse(analysis);
-  const std::vector<Plot> plots = make_plots(run);
-  const std::filesystem::path folder = run_folder / "plots";
-  std::filesystem::create_directories(folder);
-  for (const Plot& plot : plots) {
-    write_file_atomically(folder / (plot.name + ".gp"), plot.script);
-    write_file_atomically(folder / (plot.name + ".csv"), plot.csv);
-  }
-  const std::vector<std::string> svgs = draw(plots, folder, messages, tools);
+  const std::optional<Models> models = models_of(run_folder);
+  std::vector<Plot> plots = make_plots(run);
+  if (models) std::ranges::move(models_plots(*models), std::back_inserter(plots));
+  const std::vector<std::string> svgs = draw_into(run_folder, plots, messages, tools);
   const std::string charts = chart_library(tools, messages);
-  write_file_atomically(run_folder / "report.html", make_page(run, plots, svgs, charts));
+  write_file_atomically(run_folder / "report.html", make_page(run, plots, svgs, charts, models));
 }
 
 void write_comparison(const std::filesystem::path& file, const std::vector<nlohmann::json>& analyses,

@@ -21,12 +21,16 @@ struct ReportTools {
 };
 
 // Writes RUN/plots/*.{gp,csv,svg,png} and RUN/report.html, each whole or not at all. `analysis` is analysis.json, as
-// docs/run-folder.md describes it; one that isn't throws std::invalid_argument, and nothing is written then. What is
+// docs/run-folder.md describes it, and RUN/models.json, if it is there, has a section; one that isn't throws std::invalid_argument, and nothing is written then. What is
 // missing (gnuplot, Chart.js) or went wrong with one plot is said on `messages`, and the rest is still written. Throws
 // std::system_error, with the path, when a file can't be written.
 void write_report(const std::filesystem::path& run, const nlohmann::json& analysis, std::ostream& messages);
 void write_report(const std::filesystem::path& run, const nlohmann::json& analysis, std::ostream& messages,
                   const ReportTools& tools);
+
+// The same for a folder that has a models.json and nothing else to report: plots and page of that. Throws
+// std::invalid_argument if it isn't one.
+void write_models(const std::filesystem::path& folder, std::ostream& messages, const ReportTools& tools = {});
 
 // Writes one page of several runs to `file`, whole or not at all; refuses as above.
 void write_comparison(const std::filesystem::path& file, const std::vector<nlohmann::json>& analyses,
