@@ -81,8 +81,8 @@ std::vector<Nature> natures_of(const Study& study) {
 }
 
 std::string row(const std::vector<std::string>& fields) {
-  constexpr int widths[] = {9, 9, 7, 10, 10, 10, 10, 10};
-  std::string text = padded(fields[0], 26);
+  constexpr int widths[] = {10, 9, 8, 11, 10, 10, 10, 11};
+  std::string text = padded(fields[0], 31);
   for (std::size_t i = 1; i < fields.size(); ++i) text += right(fields[i], widths[i - 1]);
   return text;
 }

@@ -38,7 +38,7 @@ Size size_of(Nature nature, Work work) {
     case Nature::filter:
       return work == Work::kernels ? Size{1024, 16} : Size{96, 1};
     case Nature::triad:
-      return work == Work::kernels ? Size{1 << 23, 32} : Size{1 << 17, 1};
+      return work == Work::kernels ? Size{1 << 23, 32} : Size{1 << 16, 1};
     case Nature::mixed:
       return work == Work::kernels ? Size{1024, 8} : Size{48, 1};
     default:
@@ -347,7 +347,8 @@ class Measuring {
     fs::path program = wish_.program;
     if (!candidate.interpreter.empty()) {
       program = candidate.interpreter;
-      words.insert(words.begin(), {"-I", (wish_.scratch / "speedwell_models.py").string()});
+      // -I, -S: without the user's own modules and settings.
+      words.insert(words.begin(), {"-I", "-S", (wish_.scratch / "speedwell_models.py").string()});
     }
     const std::vector<Expected>& right = expected(cell, candidate);
     const std::vector<int> cpus = cell.pinned ? std::vector{machine().core_cpus.front()} : machine().allowed_cpus;
