@@ -15,7 +15,8 @@ constexpr double about_limit_s = 20;
 
 constexpr const char* about =
     "import json, platform, sys, sysconfig\n"
-    "print(json.dumps({'path': sys.executable, 'runtime': platform.python_implementation() + ' ' + platform.python_version(),"
+    "print(json.dumps({'path': sys.executable, 'runtime': platform.python_implementation() + ' ' + "
+    "platform.python_version(),"
     " 'free_threaded': bool(sysconfig.get_config_var('Py_GIL_DISABLED'))}))";
 
 constexpr const char* free_threaded_names[] = {"python3t", "python3.13t", "python3.14t", "python3.15t"};

@@ -32,6 +32,7 @@ class Reader {
 
   std::string all() {
     waiting();
+    files();
     computing("matmul", Nature::matmul);
     if (!has(Nature::matmul)) computing("filter", Nature::filter);
     memory();
@@ -88,6 +89,19 @@ class Reader {
     if (const std::string pools = factors({"openmp", "tbb"}, nature); !pools.empty())
       text += fmt::format(" A pool of as many threads as cores waits with few tasks at a time: {}.", pools);
     sentences_.push_back(text);
+  }
+
+  // A disk may be too fast for its waits to be worth anything.
+  void files() {
+    const Cell* const sequential = cell("sequential", Nature::files);
+    const double threads = speedup("threads", Nature::files);
+    if (sequential == nullptr || !std::isfinite(threads)) return;
+    const double each_ns = sequential->median(&Sample::wall_ns) / study_.tasks;
+    constexpr double short_ns = 1e6;
+    sentences_.push_back(fmt::format("A file's block is there within {}{}: threads bring {}, coroutines {}.",
+                                     time_words(each_ns),
+                                     each_ns < short_ns ? ", which leaves hardly a wait to overlap" : "",
+                                     factor_words(threads), factor_words(speedup("coroutines", Nature::files))));
   }
 
   // Tasks that compute: only doing many at once helps.
