@@ -44,7 +44,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-constexpr int tasks = 5, delay_ms = 20;
+constexpr int tasks = 4, delay_ms = 8;
 const char* const all_techniques[] = {
     "sequential", "coroutines", "threads", "global_lock", "processes",
 #if SPEEDWELL_HAS_OPENMP
@@ -242,7 +242,7 @@ TEST_F(ModelsTest, WhatIsNoAnswerIsRefused) {
   EXPECT_THAT(refusal("hello"), HasSubstr("it said 'hello'"));
   EXPECT_THAT(refusal(with("schema", 2)), HasSubstr("another question"));
   EXPECT_THAT(refusal(with("technique", "threads")), HasSubstr("another question"));
-  EXPECT_THAT(refusal(with("tasks", 4)), HasSubstr("another question"));
+  EXPECT_THAT(refusal(with("tasks", 3)), HasSubstr("another question"));
   EXPECT_THAT(refusal(with("wall_ns", nullptr)), HasSubstr("no number 'wall_ns'"));
   EXPECT_THAT(refusal(with("cpu_ns", -1)), HasSubstr("cpu_ns = -1"));
   EXPECT_THAT(refusal(with("in_flight", tasks + 1)), HasSubstr("in flight"));

@@ -213,7 +213,9 @@ class Reader {
       sentences_.push_back(fmt::format(
           "{} not taken: {}.", counted(static_cast<double>(missing), "measurement") + (missing == 1 ? " was" : " were"),
           study_.signal != 0 ? "it was interrupted" : "the time was up"));
-    if (study_.rounds < 2) sentences_.push_back("Most figures are of a single run, so small differences say nothing.");
+    const auto single = std::ranges::count_if(study_.cells, [](const Cell& cell) { return cell.samples.size() == 1; });
+    if (single > static_cast<std::ptrdiff_t>(study_.cells.size()) / 2)
+      sentences_.push_back("Most figures are of a single run, so small differences say nothing.");
   }
 
   const Study& study_;
