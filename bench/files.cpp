@@ -35,6 +35,13 @@ fs::path temporary_beside(const fs::path& path) {
   return temporary;
 }
 
+// A file without a name can't take one that is there, such as that of an earlier process with this one's number.
+bool give_name(const OpenFile& file, const fs::path& path) {
+  ::unlink(path.c_str());
+  const std::string open_file = "/proc/self/fd/" + std::to_string(file.get());
+  return ::linkat(AT_FDCWD, open_file.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) == 0;
+}
+
 fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
 
 }  // namespace
@@ -44,6 +51,11 @@ OpenFile::OpenFile(const fs::path& path, int flags, unsigned mode)
 
 OpenFile::~OpenFile() {
   if (file_ >= 0) ::close(file_);
+}
+
+OpenFile& OpenFile::operator=(OpenFile&& other) noexcept {
+  std::swap(file_, other.file_);
+  return *this;
 }
 
 bool OpenFile::close() { return ::close(std::exchange(file_, -1)) == 0; }
@@ -78,12 +90,17 @@ void write_file_atomically(const fs::path& path, std::string_view bytes) {
     return;
   }
   const fs::path temporary = temporary_beside(real);
-  OpenFile file(temporary, O_WRONLY | O_CREAT | O_TRUNC);
+  // Without a name where the file system can, and /proc is there to give it one: a writer that is killed in the middle
+  // leaves nothing behind.
+  OpenFile file(folder_of(real), O_WRONLY | O_TMPFILE);
+  const bool nameless = file.get() >= 0 && ::access("/proc/self/fd", X_OK) == 0;
+  if (!nameless) file = OpenFile(temporary, O_WRONLY | O_CREAT | O_TRUNC);
   if (file.get() < 0) fail("write", path);
   try {
     if (exists) ::fchmod(file.get(), status.st_mode & 07777);  // a best effort: the bytes matter more than the mode
     write_all(file.get(), bytes, path);
-    if (::fsync(file.get()) != 0 || !file.close() || ::rename(temporary.c_str(), real.c_str()) != 0) {
+    if (::fsync(file.get()) != 0 || (nameless && !give_name(file, temporary)) || !file.close() ||
+        ::rename(temporary.c_str(), real.c_str()) != 0) {
       fail("write", path);
     }
   } catch (...) {

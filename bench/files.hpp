@@ -9,8 +9,8 @@
 namespace speedwell::bench {
 
 // Replaces `path` by `bytes`: writes a temporary file beside it, makes it durable, and renames it. On failure throws
-// std::system_error that names the path, and what was there before is untouched. A symbolic link is followed; what
-// isn't a regular file (a pipe, a device) is written straight to.
+// std::system_error that names the path, and what was there before is untouched; so it is by a kill. A symbolic link is
+// followed; what isn't a regular file (a pipe, a device) is written straight to.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
 
 // Makes `link` a symbolic link to `target`, replacing one that is there. Throws std::system_error.
@@ -24,7 +24,7 @@ class OpenFile {
  public:
   OpenFile(const std::filesystem::path& path, int flags, unsigned mode = 0666);
   OpenFile(const OpenFile&) = delete;
-  OpenFile& operator=(const OpenFile&) = delete;
+  OpenFile& operator=(OpenFile&& other) noexcept;
   ~OpenFile();
   // Negative if it couldn't be opened; errno says why.
   int get() const { return file_; }

@@ -3,6 +3,7 @@
 # from SPEEDWELL_SYSROOT, a folder of arm64 packages as tests/neon/run makes it.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
+set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
 set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
 
 set(SPEEDWELL_SYSROOT ${CMAKE_CURRENT_LIST_DIR}/../build/neon-sysroot CACHE PATH "Root of a system of arm64 packages")

@@ -27,6 +27,7 @@ bench   libcli11-dev            header:CLI/CLI.hpp
 bench   libasio-dev             header:asio.hpp
 bench   zlib1g-dev              header:zlib.h
 build   nlohmann-json3-dev      header:nlohmann/json.hpp
+bench   libasio-dev             header:asio.hpp
 bench   libpng-dev              header:png.h
 bench   libjpeg-dev             header:jpeglib.h
 bench   gnuplot-nox             command:gnuplot

@@ -25,6 +25,7 @@
 #include "kernels/sort/pivot_places.hpp"
 #include "kernels/sort/quicksort_tile.hpp"
 #include "kernels/sort/sample_sort.hpp"
+#include "runtime/picker/picker.hpp"
 #include "runtime/workspace.hpp"
 #include "tests/allocations.hpp"
 #include "tests/every_backend.hpp"
@@ -420,6 +421,44 @@ TYPED_TEST(Sort, AWarmCallAllocatesNothing) {
 }
 
 // The ranges cover everything once, and the shapes keep what their comments say.
+// As what kind of work the keys are shown to the picker.
+std::string picked_as(std::vector<float> keys) {
+  runtime::CallProbe probe;
+  EXPECT_THROW(sort(std::span(keys)), runtime::CallNoted);
+  return probe.kernel == nullptr ? "" : probe.kernel->name();
+}
+
+TEST(SortPicks, ForKeysThatAreARunAsForAPassOverThem) {
+  std::vector<float> keys(10'000);
+  for (std::size_t i = 0; i < keys.size(); ++i) keys[i] = static_cast<float>(i);
+  EXPECT_EQ(picked_as(keys), "sort_run/f32");
+  std::reverse(keys.begin(), keys.end());
+  EXPECT_EQ(picked_as(keys), "sort_run/f32");
+  keys.assign(keys.size(), 7.F);
+  EXPECT_EQ(picked_as(keys), "sort_run/f32");
+}
+
+TEST(SortPicks, ForOthersAsForSorting) {
+  std::vector<float> keys(10'000);
+  for (std::size_t i = 0; i < keys.size(); ++i) keys[i] = static_cast<float>(i * 7919 % keys.size());
+  EXPECT_EQ(picked_as(keys), "sort/f32");
+  keys.resize(31);
+  EXPECT_EQ(picked_as(keys), "sort/f32");
+}
+
+// What looks like a run between the keys that are looked at.
+TEST(SortPicks, AreRightAboutKeysThatAreNearlyARun) {
+  for (const std::size_t n : {100, 10'000, 1'000'000}) {
+    std::vector<float> keys(n);
+    for (std::size_t i = 0; i < n; ++i) keys[i] = static_cast<float>(i);
+    std::swap(keys[n / 2 + 1], keys[n / 2 + 2]);
+    std::vector<float> expected = keys;
+    std::sort(expected.begin(), expected.end());
+    sort(std::span(keys));
+    EXPECT_EQ(keys, expected) << n;
+  }
+}
+
 TEST(SampleSortShape, FitsTheKeys) {
   for (const ptrdiff_t n : {1024, 2048, 5000, 100'000, 10'000'000}) {
     for (const int threads : {1, 2, 3, 64, 1024}) {

@@ -50,16 +50,43 @@ void sort_at_once(const T* in, T* out, std::ptrdiff_t n, OrderedKeyOf<T>* scratc
 template <class T>
 constinit runtime::Kernel kernel("sort", runtime::element_name<T>);
 
+// Keys that ascend or descend take a pass or two and no sorting. To the picker that is another kernel, or it would call
+// threads for work that isn't there.
+template <class T>
+constinit runtime::Kernel run_kernel("sort_run", runtime::element_name<T>);
+
+// Whether some of the keys ascend or descend, so that it's worth looking if all do.
+template <class T>
+bool may_be_a_run(std::span<const T> in) {
+  constexpr std::size_t samples = 32;
+  if (in.size() < samples) return false;
+  T sample[samples];
+  for (std::size_t i = 0; i < samples; ++i) sample[i] = in[(in.size() - 1) * i / (samples - 1)];
+  const DistributeTile<T>& tile = distribute_tile<T>();
+  return tile.ascends(sample, samples) || tile.descends(sample, samples);
+}
+
+template <class T>
+runtime::Choice choose(std::span<const T> in, const Backend& backend) {
+  const auto n = std::ssize(in);
+  const auto bytes = static_cast<double>(in.size_bytes());
+  if (std::holds_alternative<Automatic>(backend) && may_be_a_run(in)) {
+    const runtime::Choice choice = runtime::choose(run_kernel<T>, backend, {.bytes = 2 * bytes});
+    const DistributeTile<T>& tile = distribute_tile<T>();
+    if (choice.threads > 1 || tile.ascends(in.data(), n) || tile.descends(in.data(), n)) return choice;
+  }
+  // It takes as long as 4 operations a byte for each of log2(n) levels. A quarter of that is said: three passes over
+  // the keys each end with a join.
+  const double levels = std::log2(static_cast<double>(n) + 1);
+  return runtime::choose(kernel<T>, backend, {.flops = bytes * levels, .bytes = 2 * bytes / 4});
+}
+
 template <class T>
 void sort_checked(std::span<const T> in, std::span<T> out, const SortOptions& options) {
   const auto n = std::ssize(in);
   constexpr std::ptrdiff_t key_bytes = sizeof(T);
-  // It takes as long as 4 operations a byte for each of log2(n) levels. A quarter of that is said: three passes over
-  // the keys each end with a join.
-  const double levels = std::log2(static_cast<double>(n) + 1);
   const double bytes = key_bytes * static_cast<double>(n);
-  runtime::Choice choice =
-      runtime::choose(kernel<T>, options.backend, {.flops = bytes * levels, .bytes = 2 * bytes / 4});
+  runtime::Choice choice = choose(in, options.backend);
   if (n == 0) return runtime::record_run(choice, 0);
   runtime::Participants participants;
   choice.limit_threads(n / SampleSortShape::least_keys);
