@@ -37,6 +37,14 @@ std::vector<nlohmann::json> analyses_of(const std::vector<std::string>& runs) {
 
 int run_report(const ReportOptions& options) {
   if (options.runs.size() == 1) {
+    const fs::path folder = options.runs.front();
+    // What `speedwell models` left by itself: it isn't a run, but it has a page too.
+    if (fs::exists(folder / "models.json") && !fs::exists(folder / journal_name)) {
+      if (options.json) throw UsageError("--json prints a run's analysis; expected a folder with a journal.jsonl");
+      write_models(folder, std::cerr);
+      fmt::print("Report: {}\n", (folder / "report.html").string());
+      return exit_ok;
+    }
     const fs::path run = find_run_folder(options.runs.front());
     present_results(run, {.report = true, .json = options.json});
     present_builds(run, !options.json);

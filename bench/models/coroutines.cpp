@@ -69,6 +69,7 @@ asio::awaitable<void> await_answer(Lane& lane, Task& task, asio::thread_pool& po
 
 asio::awaitable<void> run(Lane& lane, int number, asio::thread_pool& pool) {
   Task task(lane, number);
+  task.begin();
   if (task.waits()) {
     co_await await_answer(lane, task, pool);
     const Computing computing(lane.board, number, lane.index);

@@ -71,6 +71,7 @@ class LetGo {
 
 void run_locked(Lane& lane, int number, GlobalLock& lock) {
   Task task(lane, number);
+  task.begin();
   if (task.waits()) {
     {
       const Computing computing(lane.board, number, lane.index);

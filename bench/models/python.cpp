@@ -14,18 +14,21 @@ namespace {
 constexpr double about_limit_s = 20;
 
 constexpr const char* about =
-    "import json, platform, sysconfig\n"
-    "print(json.dumps({'runtime': platform.python_implementation() + ' ' + platform.python_version(),"
+    "import json, platform, sys, sysconfig\n"
+    "print(json.dumps({'path': sys.executable, 'runtime': platform.python_implementation() + ' ' + "
+    "platform.python_version(),"
     " 'free_threaded': bool(sysconfig.get_config_var('Py_GIL_DISABLED'))}))";
 
 constexpr const char* free_threaded_names[] = {"python3t", "python3.13t", "python3.14t", "python3.15t"};
 
 Interpreter ask(const std::filesystem::path& path, const std::vector<int>& cpus, Interrupts& interrupts) {
-  const Output output = run_program(path, {"-I", "-c", about}, cpus, about_limit_s, interrupts);
+  const Output output = run_program(path, {"-I", "-S", "-c", about}, cpus, about_limit_s, interrupts);
   const auto answer = nlohmann::json::parse(output.text, nullptr, false);
-  if (!answer.is_object() || !answer.contains("runtime") || !answer["runtime"].is_string())
+  const auto is_text = [&](const char* name) { return answer.contains(name) && answer[name].is_string(); };
+  if (!answer.is_object() || !is_text("runtime") || !is_text("path"))
     throw ProcessError(fmt::format("{} said '{}' of itself", path.filename().string(), output.text.substr(0, 80)));
-  return {path, answer["runtime"], answer.value("free_threaded", false)};
+  // What is in PATH may be a script that finds the interpreter each time anew.
+  return {answer["path"].get<std::string>(), answer["runtime"], answer.value("free_threaded", false)};
 }
 
 }  // namespace

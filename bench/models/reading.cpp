@@ -32,6 +32,7 @@ class Reader {
 
   std::string all() {
     waiting();
+    files();
     computing("matmul", Nature::matmul);
     if (!has(Nature::matmul)) computing("filter", Nature::filter);
     memory();
@@ -88,6 +89,19 @@ class Reader {
     if (const std::string pools = factors({"openmp", "tbb"}, nature); !pools.empty())
       text += fmt::format(" A pool of as many threads as cores waits with few tasks at a time: {}.", pools);
     sentences_.push_back(text);
+  }
+
+  // A disk may be too fast for its waits to be worth anything.
+  void files() {
+    const Cell* const sequential = cell("sequential", Nature::files);
+    const double threads = speedup("threads", Nature::files);
+    if (sequential == nullptr || !std::isfinite(threads)) return;
+    const double each_ns = sequential->median(&Sample::wall_ns) / study_.tasks;
+    constexpr double short_ns = 1e6;
+    sentences_.push_back(fmt::format("A file's block is there within {}{}: threads bring {}, coroutines {}.",
+                                     time_words(each_ns),
+                                     each_ns < short_ns ? ", which leaves hardly a wait to overlap" : "",
+                                     factor_words(threads), factor_words(speedup("coroutines", Nature::files))));
   }
 
   // Tasks that compute: only doing many at once helps.
@@ -199,7 +213,9 @@ class Reader {
       sentences_.push_back(fmt::format(
           "{} not taken: {}.", counted(static_cast<double>(missing), "measurement") + (missing == 1 ? " was" : " were"),
           study_.signal != 0 ? "it was interrupted" : "the time was up"));
-    if (study_.rounds < 2) sentences_.push_back("Most figures are of a single run, so small differences say nothing.");
+    const auto single = std::ranges::count_if(study_.cells, [](const Cell& cell) { return cell.samples.size() == 1; });
+    if (single > static_cast<std::ptrdiff_t>(study_.cells.size()) / 2)
+      sentences_.push_back("Most figures are of a single run, so small differences say nothing.");
   }
 
   const Study& study_;

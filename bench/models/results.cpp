@@ -81,8 +81,8 @@ std::vector<Nature> natures_of(const Study& study) {
 }
 
 std::string row(const std::vector<std::string>& fields) {
-  constexpr int widths[] = {9, 9, 7, 10, 10, 10, 10, 10};
-  std::string text = padded(fields[0], 26);
+  constexpr int widths[] = {10, 9, 8, 11, 10, 10, 10, 11};
+  std::string text = padded(fields[0], 31);
   for (std::size_t i = 1; i < fields.size(); ++i) text += right(fields[i], widths[i - 1]);
   return text;
 }
@@ -149,14 +149,14 @@ std::string table(const Study& study, bool colours, int width) {
       if (cell.nature != nature || cell.pinned || !cell.stands()) continue;
       const Cell* const pinned = study.find(cell.technique, nature, true);
       const double speedup = study.speedup(cell);
-      text +=
-          row({proper_name(cell.technique), time_words(cell.median(&Sample::wall_ns)), factor_words(speedup),
-               number_words(cores_busy(cell)), std::to_string(cell.in_flight()), fmt::format("{:.0f}", switches(cell)),
-               time_words(cell.median(&Sample::spawn_ns) + cell.median(&Sample::start_up_ns)),
-               memory_words(cell.median(&Sample::peak_rss_bytes)),
-               pinned != nullptr && pinned->stands() ? time_words(pinned->median(&Sample::wall_ns))
-                                                     : std::string(not_known)}) +
-          "\n";
+      text += row({proper_name(cell.technique), time_words(cell.median(&Sample::wall_ns)), factor_words(speedup),
+                   fmt::format("{:.2f}", cores_busy(cell)), std::to_string(cell.in_flight()),
+                   fmt::format("{:.0f}", switches(cell)),
+                   time_words(cell.median(&Sample::spawn_ns) + cell.median(&Sample::start_up_ns)),
+                   memory_words(cell.median(&Sample::peak_rss_bytes)),
+                   pinned != nullptr && pinned->stands() ? time_words(pinned->median(&Sample::wall_ns))
+                                                         : std::string(not_known)}) +
+              "\n";
     }
   }
   text += "\n";

@@ -390,6 +390,11 @@ class Native:
         finally:
             self.blocks.put(block)
 
+    def warm_up(self, options):
+        """A task in each block: on a virtual machine, memory can be slow until it has been used."""
+        for _ in range(options.workers):
+            self.run(0, Trace(0))
+
     def input(self, task):
         return task
 
@@ -398,24 +403,32 @@ class Native:
 
 
 class NativeMatmul(Native, Computing):
+    """The product, some rows at a time."""
+
     def __init__(self, options):
         size = self.size = options.size
-        super().__init__(options, "f", size * size)
+        self.rows = -(-size // options.units)
+        super().__init__(options, "f", self.rows * size)
         self.a, self.b = array.array("f"), array.array("f")
         for i in range(size + options.tasks):  # the A of each task is a window of this one
             self.a += repeated("f", [(3 * i + 5 * k) % 7 for k in range(7)], size)
         for k in range(size):
             self.b += repeated("f", [(2 * k + 3 * j) % 5 for j in range(5)], size)
-        self.layout = Speedwell.Matrix(size, size, size, 1)
+        self.square = Speedwell.Matrix(size, size, size, 1)
+        self.warm_up(options)
 
     def run(self, task, trace):
-        layout = self.layout
-        with self.block() as c:
-            a, b = address(ctypes.c_float, self.a, task * self.size), address(ctypes.c_float, self.b)
-            c_address = address(ctypes.c_float, c)
-            self.speedwell.matmul(1, a, layout, b, layout, 0, c_address, layout, Speedwell.SEQUENTIAL)
-            trace.computed()
-            return zlib.crc32(c)
+        size, checksum = self.size, 0
+        with self.block() as c, memoryview(c) as elements:
+            b, to = address(ctypes.c_float, self.b), address(ctypes.c_float, c)
+            for first in range(0, size, self.rows):
+                rows = min(self.rows, size - first)
+                some = Speedwell.Matrix(rows, size, size, 1)
+                a = address(ctypes.c_float, self.a, (task + first) * size)
+                self.speedwell.matmul(1, a, some, b, self.square, 0, to, some, Speedwell.SEQUENTIAL)
+                checksum = zlib.crc32(elements[: rows * size], checksum)
+                trace.computed()
+        return checksum
 
 
 class NativeFilter(Native, Computing):
@@ -433,6 +446,7 @@ class NativeFilter(Native, Computing):
             self.image += repeated("B", [pattern((x + y) % period) for x in range(period)], size + period)
         self.wide = Speedwell.Image(size, size, 1, size + period)
         self.layout = Speedwell.Image(size, size, 1, size)
+        self.warm_up(options)
 
     def run(self, task, trace):
         checksum = 0
@@ -454,6 +468,7 @@ class NativeTriad(Native, Computing):
         self.size = options.size
         super().__init__(options, "f", self.size)
         self.b, self.c = repeated("f", range(1021), self.size), repeated("f", range(499), self.size)
+        self.warm_up(options)
 
     def run(self, task, trace):
         b, c = address(ctypes.c_float, self.b), address(ctypes.c_float, self.c)
@@ -708,7 +723,7 @@ def options_of(arguments):
     parser.add_argument("--delay-ms", type=at_least(0), default=20, help="of an answer and of a timer")
     parser.add_argument("--file", help="that has a block of 64 KiB for each task of files")
     parser.add_argument("--size", type=at_least(2), help="of a matrix' or an image's side, or of a vector")
-    parser.add_argument("--units", type=at_least(1), default=1, help="blurs by Speedwell in a task")
+    parser.add_argument("--units", type=at_least(1), default=1, help="calls of Speedwell in a task")
     parser.add_argument("--library", help="path of libspeedwell_c.so, for python_ctypes")
     options = parser.parse_args(arguments)
     needs = NEEDS[options.nature]

@@ -76,7 +76,7 @@ struct Study {
   int tasks = 0, delay_ms = 0, cores = 0;
   std::vector<Cell> cells;            // in the order in which they are shown
   std::vector<std::string> left_out;  // what there is nothing of, and why
-  int rounds = 0;                     // complete ones
+  int rounds = 0;                     // so many runs has every cell that didn't fail
   int signal = 0;                     // that ended it early
   bool out_of_time = false;           // before each cell was measured once
 
@@ -89,7 +89,7 @@ struct Wish {
   int tasks = 16;
   int delay_ms = 25;
   int port = 0;
-  double budget_s = 60;
+  double budget_s = 52;
   double limit_s = 20;                       // for one child
   std::vector<Nature> natures = {};          // none: all
   std::vector<std::string> techniques = {};  // none: all

@@ -119,13 +119,19 @@ Lane::Lane(const Inputs& all, Board& written, int number)
       board(written),
       index(number),
       output(output_floats(all.job()), -1.0f),
-      sockets(std::make_unique<asio::io_context>(1)) {}
+      sockets(std::make_unique<asio::io_context>(1)) {
+  Task task(*this, 0);
+  for (int unit = 0; unit < task.units(); ++unit) task.compute(unit);
+}
 
-Task::Task(Lane& lane, int number)
-    : job_(lane.inputs.job()), lane_(lane), number_(number), kind_(number), began_ns_(wall_ns()) {
-  lane.board.begin_task(number);
+Task::Task(Lane& lane, int number) : job_(lane.inputs.job()), lane_(lane), number_(number), kind_(number) {
   if (job_.nature == Nature::files) answer_.resize(block_bytes);
   if (job_.nature == Nature::requests || job_.nature == Nature::mixed) answer_.resize(longest_answer);
+}
+
+void Task::begin() {
+  began_ns_ = wall_ns();
+  lane_.board.begin_task(number_);
 }
 
 std::string Task::request() const { return std::to_string(number_) + ' ' + std::to_string(job_.delay_ms) + '\n'; }

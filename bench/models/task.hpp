@@ -45,7 +45,7 @@ class Inputs {
 
 // A thread or process at work, with memory of its own to write to.
 struct Lane {
-  // Touches the memory.
+  // Does a task's CPU work once: on a virtual machine, memory can be slow until it has been used.
   Lane(const Inputs& inputs, Board& board, int index);
 
   const Inputs& inputs;
@@ -55,12 +55,12 @@ struct Lane {
   std::unique_ptr<asio::io_context> sockets;
 };
 
-// One task under way. In this order: ask, wait, take, each unit of CPU work, and finish.
+// One task. In this order: begin, ask, wait, take, each unit of CPU work, and finish.
 class Task {
  public:
-  // The task begins with it.
   Task(Lane& lane, int number);
 
+  void begin();
   int number() const { return number_; }
   bool waits() const { return models::waits(job_.nature); }
   // Before it waits: it connects and sends the request.
@@ -71,7 +71,6 @@ class Task {
   void take();
   int units() const { return computes(job_.nature) ? job_.units : 0; }
   void compute(int unit);
-  // The task ends with it.
   void finish();
 
   // For those who wait in another way.
@@ -88,7 +87,7 @@ class Task {
   Lane& lane_;
   int number_;
   int kind_;  // of CPU work: the task's number, or what it fetched
-  std::int64_t began_ns_;
+  std::int64_t began_ns_ = 0;
   std::vector<char> answer_;
   std::optional<asio::ip::tcp::socket> socket_;
   std::uint64_t result_ = 0;

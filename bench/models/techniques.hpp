@@ -40,6 +40,7 @@ std::vector<Technique> techniques();
 // A task from its begin to its end on the calling thread.
 inline void run_task(Lane& lane, int number) {
   Task task(lane, number);
+  task.begin();
   if (task.waits()) {
     {
       const Computing computing(lane.board, number, lane.index);

@@ -21,9 +21,10 @@ struct ReportTools {
 };
 
 // Writes RUN/plots/*.{gp,csv,svg,png} and RUN/report.html, each whole or not at all. `analysis` is analysis.json, as
-// docs/run-folder.md describes it, and RUN/models.json, if it is there, has a section; one that isn't throws std::invalid_argument, and nothing is written then. What is
-// missing (gnuplot, Chart.js) or went wrong with one plot is said on `messages`, and the rest is still written. Throws
-// std::system_error, with the path, when a file can't be written.
+// docs/run-folder.md describes it, and RUN/models.json, if it is there, has a section; one that isn't throws
+// std::invalid_argument, and nothing is written then. What is missing (gnuplot, Chart.js) or went wrong with one plot
+// is said on `messages`, and the rest is still written. Throws std::system_error, with the path, when a file can't be
+// written.
 void write_report(const std::filesystem::path& run, const nlohmann::json& analysis, std::ostream& messages);
 void write_report(const std::filesystem::path& run, const nlohmann::json& analysis, std::ostream& messages,
                   const ReportTools& tools);

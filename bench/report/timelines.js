@@ -129,6 +129,8 @@
         make('p', {class: 'took'}, make('small', {}, 'ms'))));
   };
 
+  // Only what comes near the window is drawn.
+  const margin = 800;
   const boxes = [...document.querySelectorAll('div.timelines')];
   const drawn = new Set();
   const drawOnce = (box) => {
