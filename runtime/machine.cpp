@@ -7,6 +7,7 @@
 #include "runtime/cgroup.hpp"
 #include "runtime/environment.hpp"
 #include "runtime/isa.hpp"
+#include "runtime/once.hpp"
 #include "runtime/topology.hpp"
 
 namespace speedwell {
@@ -47,9 +48,8 @@ Machine read_machine() {
 }  // namespace
 
 const Machine& machine() {
-  // Never destroyed: other threads may still call the library while the process exits.
-  static const Machine& machine = *new Machine(read_machine());
-  return machine;
+  constinit static runtime::Once<Machine> machine;
+  return machine.get(read_machine);
 }
 
 }  // namespace speedwell

@@ -10,6 +10,7 @@
 
 #include "runtime/dispatch.hpp"
 #include "runtime/message.hpp"
+#include "runtime/once.hpp"
 #include "runtime/picker/wisdom_file.hpp"
 #include "runtime/process.hpp"
 
@@ -97,10 +98,9 @@ class Picker {
 
 namespace {
 
-// Never destroyed: other threads may still call the library while the process exits.
 Picker& picker() {
-  static Picker& the_picker = *new Picker;
-  return the_picker;
+  constinit static Once<Picker> the_picker;
+  return the_picker.get([] { return Picker(); });
 }
 
 thread_local constinit CallProbe* probe = nullptr;
