@@ -162,7 +162,7 @@ std::vector<RacedSetting> race(Children& children, const std::string& case_name,
 runtime::CostModel calibrate(Children& children, const std::vector<TunedKernel>& kernels, std::mt19937_64& random,
                              const std::function<void(const std::string&)>& show) {
   runtime::CostModel cost;
-  const std::vector<Setting> all = runtime::candidates(machine().default_threads);
+  const std::vector<Setting> all = runtime::machine_candidates();
   const RaceRules quick = {.sample_s = 1e-3, .rounds = 5, .far = 0};
   show("calibrating: fork-joins");
   const std::vector<RacedSetting> joins = race(children, fork_join_case, all, quick, random);
@@ -239,7 +239,7 @@ RegretSummary summary_of(const std::vector<Regret>& all) {
     summary.worst_over_sequential = std::max(summary.worst_over_sequential, each.over_sequential);
     summary.picked_best += each.pick == each.best;
     const double least = scaling::median(raced_as(each.raced, each.best).seconds);
-    for (const Setting setting : runtime::candidates(machine().default_threads)) {
+    for (const Setting setting : runtime::machine_candidates()) {
       fixed[setting] += std::log(scaling::median(raced_as(each.raced, setting).seconds) / least);
     }
   }
