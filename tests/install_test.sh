@@ -176,6 +176,7 @@ headers_stand_alone
 version_is_checked
 components_are_apart
 cmake_example eigen_find_package eigen_find_package -DCMAKE_PREFIX_PATH="$prefix"
+cmake_example parallel_reduce parallel_reduce -DCMAKE_PREFIX_PATH="$prefix"
 pkg_config_example
 if [ -n "$bench_archive" ]; then
   symbols_are_ours "$bench_archive" speedwell::bench::main
