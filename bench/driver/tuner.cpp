@@ -26,7 +26,7 @@ namespace {
 Children::Key child_of(Setting setting) { return {std::string(runtime::model_name(setting)), setting.count}; }
 
 // The case that costs nothing but a fork-join.
-constexpr const char* fork_join_case = "overhead/fork_join/1";
+constexpr const char* fork_join_case = "overhead/fork_join/back_to_back";
 
 // Beyond the caches of all but the largest servers.
 constexpr const char* memory_case = "triad/f32/16777216";
@@ -110,7 +110,7 @@ std::vector<TunedKernel> tuned_kernels(const std::vector<std::string>& words) {
     const auto known = std::find_if(kernels.begin(), kernels.end(),
                                     [&](const TunedKernel& kernel) { return kernel.name == call->kernel; });
     if (known == kernels.end()) {
-      kernels.push_back({call->kernel, {&each}});
+      kernels.push_back({call->kernel, {&each}, *small, call->extent()});
     } else {
       known->cases.push_back(&each);
     }
@@ -182,12 +182,9 @@ runtime::CostModel calibrate(Children& children, const std::vector<TunedKernel>&
     cost.memory_speedup[raced.setting.count] = scaling::median(memory.front().seconds) / scaling::median(raced.seconds);
   }
   for (const TunedKernel& kernel : kernels) {
-    const auto of = case_at(*kernel.cases.front(), calibration_part);
-    const auto call = of ? note_call(*of) : std::nullopt;
-    if (!call) continue;
     show(fmt::format("calibrating: {}", kernel.name));
-    const std::vector<RacedSetting> one = race(children, of->name(), {Setting{}}, quick, random);
-    cost.slowness[kernel.name] = scaling::median(one.front().seconds) / call->extent().seconds;
+    const std::vector<RacedSetting> one = race(children, kernel.calibration.name(), {Setting{}}, quick, random);
+    cost.slowness[kernel.name] = scaling::median(one.front().seconds) / kernel.calibration_extent.seconds;
   }
   return cost;
 }
