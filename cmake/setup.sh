@@ -24,7 +24,6 @@ build   libeigen3-dev           header:eigen3/Eigen/Core
 build   libfmt-dev              header:fmt/format.h
 bench   libbenchmark-dev        header:benchmark/benchmark.h
 bench   libcli11-dev            header:CLI/CLI.hpp
-bench   libasio-dev             header:asio.hpp
 bench   zlib1g-dev              header:zlib.h
 build   nlohmann-json3-dev      header:nlohmann/json.hpp
 bench   libasio-dev             header:asio.hpp

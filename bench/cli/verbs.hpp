@@ -149,7 +149,7 @@ struct ModelsOptions {
   int delay_ms = 25;
   std::vector<std::string> natures;     // none: all
   std::vector<std::string> techniques;  // none: all
-  double budget_s = 52;
+  double budget_s = 56;
   double timeout_s = 20;
   int port = 0;  // 0: one that is free
   bool no_python = false;

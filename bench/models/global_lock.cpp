@@ -101,13 +101,14 @@ void run_global_lock(Stage& stage) {
   FirstError error;
   GlobalLock lock;
   std::latch there(static_cast<std::ptrdiff_t>(stage.lanes.size()));
-  std::latch go(1);
+  Gate gate;
   {
     std::vector<std::jthread> threads;
+    const Opening opening(gate);  // at the end, also where a thread can't be made
     for (Lane& lane : stage.lanes) {
-      threads.emplace_back([&stage, &lane, &there, &go, &error, &lock] {
+      threads.emplace_back([&stage, &lane, &there, &gate, &error, &lock] {
         there.count_down();
-        go.wait();
+        gate.wait();
         error.guard([&] {
           const Holding holding(lock);
           for (int task; (task = stage.board.take_task()) < stage.board.tasks();) run_locked(lane, task, lock);
@@ -116,7 +117,6 @@ void run_global_lock(Stage& stage) {
     }
     there.wait();
     stage.board.ready();
-    go.count_down();
   }
   error.rethrow();
 }

@@ -77,12 +77,15 @@ class Running {
     }
     process_ = -1;
   }
-  // Its status once it has ended; what it left behind is ended.
+  // Its status once it has ended; what it left behind is ended first, while its number can't be another's yet.
   int wait() {
+    siginfo_t ended = {};
+    while (::waitid(P_PID, static_cast<id_t>(process_), &ended, WEXITED | WNOWAIT) < 0 && errno == EINTR) {
+    }
+    ::kill(-process_, SIGKILL);
     int status = 0;
     while (::waitpid(process_, &status, 0) < 0 && errno == EINTR) {
     }
-    ::kill(-process_, SIGKILL);
     process_ = -1;
     return status;
   }

@@ -46,6 +46,7 @@ Size size_of(Nature nature, Work work) {
   }
 }
 
+constexpr const char* python_processes = "python_multiprocessing";
 // Each takes a tenth of a second and some 25 MiB to start.
 constexpr int most_interpreters = 8;
 
@@ -75,7 +76,7 @@ std::vector<Candidate> python_candidates(const std::vector<Interpreter>& interpr
     add("python_sequential", usual->path).alone = true;
     add("python_asyncio", usual->path).alone = true;
     add("python_threading", usual->path);
-    add("python_multiprocessing", usual->path);
+    add(python_processes, usual->path);
     if (library) {
       Candidate& ctypes = add("python_ctypes", usual->path);
       ctypes.work = Work::kernels;
@@ -91,7 +92,7 @@ std::vector<Candidate> python_candidates(const std::vector<Interpreter>& interpr
 int workers_of(const Candidate& candidate, Nature nature, const Wish& wish, int cores) {
   if (candidate.alone) return 1;
   const int wanted = waits(nature) && !candidate.of_pool ? wish.tasks : cores;
-  if (candidate.name == "python_multiprocessing") return std::min({wanted, wish.tasks, most_interpreters});
+  if (candidate.name == python_processes) return std::min({wanted, wish.tasks, most_interpreters});
   return std::min(wanted, wish.tasks);
 }
 
@@ -326,21 +327,26 @@ class Measuring {
     return known;
   }
 
-  // What tells most comes first, so that a short time is spent well: everything once, our own techniques on one core,
-  // and what computes twice more, as small differences count there.
+  // What tells most comes first, so that a short time is spent well: everything once; then on one core, and what
+  // computes a second time, as small differences count there; Python's processes on one core, which take the longest,
+  // last.
   void run_passes() {
     using Filter = bool (*)(const Cell& cell, const Candidate& candidate);
     const Filter free = [](const Cell& cell, const Candidate&) { return !cell.pinned; };
     const Filter ours_on_one_core = [](const Cell& cell, const Candidate& candidate) {
       return cell.pinned && candidate.interpreter.empty();
     };
+    const Filter python_on_one_core = [](const Cell& cell, const Candidate& candidate) {
+      return cell.pinned && !candidate.interpreter.empty() && candidate.name != python_processes;
+    };
     const Filter computing = [](const Cell& cell, const Candidate& candidate) {
       return !cell.pinned && computes(cell.nature) && candidate.work == Work::kernels;
     };
-    const Filter python_on_one_core = [](const Cell& cell, const Candidate& candidate) {
-      return cell.pinned && !candidate.interpreter.empty();
+    const Filter python_processes_on_one_core = [](const Cell& cell, const Candidate& candidate) {
+      return cell.pinned && candidate.name == python_processes;
     };
-    for (const Filter filter : {free, ours_on_one_core, computing, computing, python_on_one_core}) pass(filter);
+    for (const Filter filter : {free, ours_on_one_core, python_on_one_core, computing, python_processes_on_one_core})
+      pass(filter);
     const Filter all = [](const Cell&, const Candidate&) { return true; };
     for (int i = 0; i < most_passes && pass(all); ++i) {
     }

@@ -89,7 +89,7 @@ struct Wish {
   int tasks = 16;
   int delay_ms = 25;
   int port = 0;
-  double budget_s = 52;
+  double budget_s = 56;
   double limit_s = 20;                       // for one child
   std::vector<Nature> natures = {};          // none: all
   std::vector<std::string> techniques = {};  // none: all

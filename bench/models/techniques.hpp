@@ -2,10 +2,12 @@
 // The ways to run many tasks, each in a file of its own, as its own manual would write it.
 #pragma once
 
+#include <atomic>
 #include <exception>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "bench/models/board.hpp"
@@ -59,6 +61,31 @@ inline void run_task(Lane& lane, int number) {
   }
   task.finish();
 }
+
+// Threads wait at it for each other. They stay awake: those that sleep are woken on the core where they fell asleep,
+// which may be the same for all.
+class Gate {
+ public:
+  void wait() const {
+    while (!open_) std::this_thread::yield();
+  }
+  void open() { open_ = true; }
+
+ private:
+  std::atomic<bool> open_ = false;
+};
+
+// Opens it at the end of a block.
+class Opening {
+ public:
+  explicit Opening(Gate& gate) : gate_(gate) {}
+  ~Opening() { gate_.open(); }
+  Opening(const Opening&) = delete;
+  Opening& operator=(const Opening&) = delete;
+
+ private:
+  Gate& gate_;
+};
 
 // Takes what is thrown on threads that nothing may be thrown out of.
 class FirstError {

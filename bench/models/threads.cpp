@@ -11,13 +11,14 @@ namespace speedwell::bench::models {
 void run_threads(Stage& stage) {
   FirstError error;
   std::latch there(static_cast<std::ptrdiff_t>(stage.lanes.size()));
-  std::latch go(1);
+  Gate gate;
   {
     std::vector<std::jthread> threads;
+    const Opening opening(gate);  // at the end, also where a thread can't be made
     for (Lane& lane : stage.lanes) {
-      threads.emplace_back([&stage, &lane, &there, &go, &error] {
+      threads.emplace_back([&stage, &lane, &there, &gate, &error] {
         there.count_down();
-        go.wait();
+        gate.wait();
         error.guard([&] {
           for (int task; (task = stage.board.take_task()) < stage.board.tasks();) run_task(lane, task);
         });
@@ -25,7 +26,6 @@ void run_threads(Stage& stage) {
     }
     there.wait();
     stage.board.ready();
-    go.count_down();
   }
   error.rethrow();
 }
