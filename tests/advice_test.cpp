@@ -125,6 +125,15 @@ TEST(Advise, WaitsThatDoNotOverlapAreALock) {
   EXPECT_THAT(advice.reason, HasSubstr("does one thing at a time"));
 }
 
+TEST(Advise, StaysOnOneCoreWhereNothingIsGainedAndNoReasonIsSeen) {
+  Nature nature = computing_on_16({1, 1, 0.9, 0.9, 0.8});
+  for (CopiesAtOnce& each : nature.at_once) each.cores_busy = 1.1;
+  const Advice advice = advise(nature);
+  EXPECT_EQ(advice.kind, WorkKind::computing);
+  EXPECT_EQ(advice.technique, "sequential");
+  EXPECT_EQ(advice.cores, 1);
+}
+
 TEST(Advise, LoadIsNotALock) {
   Nature nature = computing_on_16({1, 1, 1.1, 1.2, 1.3});
   for (CopiesAtOnce& each : nature.at_once) each.cores_busy = 1.1;
@@ -247,7 +256,7 @@ TEST(Profile, KnownTasks) {
   std::size_t right = 0, undecided = 0;
   for (const speedwell::test::KnownTask& known : tasks) {
     bool is_right = false, is_loaded = false;
-    for (const double budget_s : {0.22, 0.6}) {
+    for (const double budget_s : {0.3, 0.8}) {
       const std::function<void()> task = known.make();
       const Nature nature = speedwell::profile(task, {.name = known.name, .budget_s = budget_s});
       const Advice advice = advise(nature);

@@ -193,6 +193,12 @@ class Adviser {
                        ? "so its bound is the core, not the memory"
                        : "but so many cores still have bandwidth enough; on more the memory may become its bound");
     }
+    if (chosen.copies == 1) {
+      return choose(
+          "sequential", 1, 1,
+          "More cores gained nothing, and neither a lock nor the memory shows as the reason: stay on one until "
+          "it is known.");
+    }
     if (nature_.call_ns >= shortest_task_ns) {
       return choose(
           "threads", chosen.copies, chosen.copies,

@@ -29,8 +29,8 @@ namespace {
 
 // Of the budget; the rest is for what is begun in a window and ends after it, for threads and for memory.
 constexpr double part_for_windows = 0.8;
-// One tick of the kernel less or more is then a tenth at most.
-constexpr double shortest_window_ns = 10e6;
+// A few of the kernel's ticks.
+constexpr double shortest_window_ns = 8e6;
 constexpr int most_rounds = 9;
 // Between two looks at the clock, which take some tens of nanoseconds.
 constexpr double batch_ns = 20e3;
@@ -42,6 +42,8 @@ constexpr double settle_ns = 2e6;
 constexpr std::size_t usual_cache = 32u << 20, most_memory = 512u << 20;
 // If triad loses less than this beside triads, memory is not what the cores lack.
 constexpr double loss_that_tells = 0.1;
+// More switches a call than one copy alone has, up to which copies don't wait for each other.
+constexpr double as_few_switches = 0.02;
 // Of other programs' time, or of other threads', from where on a doubt says so.
 constexpr double noticeable = 0.1;
 
@@ -252,22 +254,23 @@ class Profiler {
         middle(alone, [](const Outcome& each) { return each.involuntary_switches / each.calls; });
   }
 
-  // Whether what copies stood in the queue was other programs' doing. Not where there are more of them than cores; nor
-  // where they give their cores away more than one alone does, as then they queue behind whom they woke.
-  bool others_had_the_cores(const Subject& subject) const {
-    if (nature_.other_load < noticeable || subject.copies > available_) return false;
+  // Whether what copies stood in the queue was not their own doing: other programs had the cores, or the kernel had two
+  // copies on one and didn't see. Not where there are more of them than cores; nor where they give their cores away
+  // more than one alone does, as then they queue behind whom they woke.
+  bool queue_comes_off(const Subject& subject) const {
+    if (subject.copies > available_) return false;
     const double switches =
         middle(subject.outcomes, [](const Outcome& each) { return each.voluntary_switches / each.calls; });
-    return subject.copies == 1 || switches < nature_.voluntary_switches + noticeable;
+    return subject.copies == 1 || switches < nature_.voluntary_switches + as_few_switches;
   }
 
   void sum_up_copies() {
     const Subject& alone = subjects_.front();
     const auto rates = [&](const Subject& subject) {
-      const bool takes_queue_off = others_had_the_cores(subject);
+      const bool comes_off = queue_comes_off(subject);
       std::vector<double> each;
       for (const Outcome& outcome : subject.outcomes) {
-        each.push_back(outcome.calls_per_s / (takes_queue_off ? outcome.out_of_queue() : 1));
+        each.push_back(outcome.calls_per_s / (comes_off ? outcome.out_of_queue() : 1));
       }
       return each;
     };
@@ -354,8 +357,7 @@ class Profiler {
     if (nature_.other_load < noticeable) return;
     nature_.doubts.push_back(
         fmt::format("Other programs had {:.0f} % of the cores' time meanwhile. What the task stood in the queue for a "
-                    "core was taken "
-                    "off, but measure again when it is quiet.",
+                    "core was taken off, but measure again when it is quiet.",
                     100 * nature_.other_load));
   }
 

@@ -75,9 +75,10 @@ struct Nature {
 //
 // Each round has a window for every number of copies, in a shuffled order; if the task computes, also for the task and
 // for a triad, each beside neighbours on all other cores that compute or that triad. A window's rate counts each call
-// by the part of it that lies in the window. Ratios are taken within a round, and are medians over the rounds. What a
-// copy alone stood in the kernel's queue for a core (schedstat) is taken off, so that another program's load doesn't
-// look like waiting; for more copies, where the machine was busy with others, which a doubt then says.
+// by the part of it that lies in the window. Ratios are taken within a round, and are medians over the rounds. What
+// copies stood in the kernel's queue for a core (schedstat) is taken off, so that another program's load doesn't look
+// like waiting or like a lock; but not where there are more of them than cores, or where they switch more often than
+// one alone, as they may then have waited for each other. Where others had much of the machine, a doubt says so.
 //
 // Takes budget_s, or one round if that is longer. If the task computes, the vectors of triads take twice the last
 // cache, at most 512 MB, which are kept for the next profile until shutdown(). Prints nothing.
