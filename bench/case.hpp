@@ -66,6 +66,7 @@ struct Case {
   std::string precision;     // "f32", "f64", "i32", "i64", "u64" or "u8"
   bool quick = false;        // in the quick suite
   bool on_image = false;     // on the image that case_image() gives
+  bool loaded = false;       // other threads want the cores, on purpose: no sample is disturbed by that
 
   // The part of the work, 0 to 1, that falls to the busiest of so many threads, where the case divides it evenly by
   // count and unevenly by cost: no model can then be faster than that part takes. Empty: the division is even.

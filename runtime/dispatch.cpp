@@ -28,6 +28,8 @@ thread_local constinit LastRun own_run;
 // Why a call that could be parallel mustn't be; empty if it may.
 std::string_view reason_against_threads() {
   if (in_forked_child()) return "sequential in a forked child";
+  // Even asking wakes these libraries up, and a child that is forked meanwhile must not wait for their locks.
+  note_parallel_use();
   if (inside_thread_pool()) return "sequential inside a thread of Speedwell's pool";
   if constexpr (built<OpenMp>) {
     if (inside_openmp_region()) return "sequential inside an OpenMP parallel region";
@@ -47,6 +49,27 @@ std::string_view reason_against_threads() {
   throw InvalidArgument("backend " + std::string(model) + " is not in this build, expected " + built_names());
 }
 
+void set_threads(Choice& choice, int threads, std::string_view reason) {
+  choice.threads = threads;
+  choice.reason = reason;
+  std::visit(
+      [&](auto& model) {
+        if constexpr (requires { model.threads; }) model.threads = threads;
+      },
+      choice.model);
+}
+
+// What is left of a choice of several threads where the calling thread stands.
+Choice within_surroundings(Choice choice) {
+  if (const std::string_view against = reason_against_threads(); !against.empty()) return {Sequential{}, 1, against};
+  if constexpr (built<Tbb>) {
+    const int slots = tbb_arena_slots();
+    if (slots <= 1) return {Sequential{}, 1, "sequential inside a oneTBB arena for one thread"};
+    if (slots < choice.threads) set_threads(choice, slots, "as many threads as the oneTBB arena has that called");
+  }
+  return choice;
+}
+
 struct Resolve {
   std::string_view reason;          // for the model
   std::string_view threads_reason;  // for a number of threads that the caller left open
@@ -62,10 +85,7 @@ struct Resolve {
       if (model.threads < 0 || model.threads > max_threads) reject_threads(Parallel::name, model.threads);
       const bool exact = model.threads > 0;
       if (!exact) model.threads = machine().default_threads;
-      if (const std::string_view against = reason_against_threads(); !against.empty()) {
-        return {Sequential{}, 1, against};
-      }
-      return {model, model.threads, exact ? reason : threads_reason, exact};
+      return within_surroundings({model, model.threads, exact ? reason : threads_reason, exact});
     }
   }
 };
@@ -76,8 +96,7 @@ Choice pick(Kernel& kernel, Work work) {
   const Plan::Curve& curve = plan_of(kernel).curve(extent.bound);
   const Setting& setting = curve.at(extent.seconds);
   if (setting.kind == Setting::sequential) return {Sequential{}, 1, curve.alone};
-  if (const std::string_view against = reason_against_threads(); !against.empty()) return {Sequential{}, 1, against};
-  return {model_of(setting), setting.count, curve.tuned ? tuned_parallel : large_enough};
+  return within_surroundings({model_of(setting), setting.count, curve.tuned ? tuned_parallel : large_enough});
 }
 
 Choice choose_automatically(Kernel& kernel, Work work) {
@@ -88,14 +107,11 @@ Choice choose_automatically(Kernel& kernel, Work work) {
 }
 
 bool environment_leaves_backend_open() noexcept {
-  static const bool open = [] {
-    try {
-      return std::holds_alternative<Automatic>(environment_backend().value_or(Automatic{}));
-    } catch (const InvalidArgument&) {
-      return false;  // an error of the calls that would follow it
-    }
-  }();
-  return open;
+  try {
+    return std::holds_alternative<Automatic>(environment_backend().value_or(Automatic{}));
+  } catch (...) {
+    return false;  // an error of the calls that would follow it
+  }
 }
 
 void look_for_observers() noexcept {
@@ -103,16 +119,6 @@ void look_for_observers() noexcept {
   unobserved = true;
   // A handler that came in between.
   if (wants_message(MessageLevel::choice)) unobserved = false;
-}
-
-void set_threads(Choice& choice, int threads, std::string_view reason) {
-  choice.threads = threads;
-  choice.reason = reason;
-  std::visit(
-      [&](auto& model) {
-        if constexpr (requires { model.threads; }) model.threads = threads;
-      },
-      choice.model);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <speedwell/error.hpp>
 
 #include "runtime/built.hpp"
+#include "runtime/once.hpp"
 
 namespace speedwell::runtime {
 
@@ -26,14 +27,13 @@ struct Setting {
   }
 };
 
-// `parse` makes a T of the variable's text, or nothing if it isn't valid. The result is never destroyed: other threads
-// may still call the library while the process exits.
+// `parse` makes a T of the variable's text, or nothing if it isn't valid.
 template <class T, class Parse>
-const Setting<T>* read(const char* variable, const std::string& expected, Parse parse) {
-  auto* const setting = new Setting<T>;
+Setting<T> read(const char* variable, const std::string& expected, Parse parse) {
+  Setting<T> setting;
   if (const char* text = std::getenv(variable); text != nullptr && *text != '\0') {
-    setting->value = parse(std::string_view(text));
-    if (!setting->value) setting->error = std::string(variable) + " is '" + text + "', expected " + expected;
+    setting.value = parse(std::string_view(text));
+    if (!setting.value) setting.error = std::string(variable) + " is '" + text + "', expected " + expected;
   }
   return setting;
 }
@@ -49,44 +49,55 @@ std::optional<int> parse_integer(std::string_view text, int least, int most) {
 }  // namespace
 
 std::optional<Backend> environment_backend() {
-  static const auto* const setting =
-      read<Backend>("SPEEDWELL_BACKEND", built_names(), [](std::string_view text) -> std::optional<Backend> {
-        for (const Backend& backend : built_backends()) {
-          if (name(backend) == text) return backend;
-        }
-        return std::nullopt;
-      });
-  return setting->get();
+  constinit static Once<Setting<Backend>> setting;
+  const auto parse = [](std::string_view text) -> std::optional<Backend> {
+    for (const Backend& backend : built_backends()) {
+      if (name(backend) == text) return backend;
+    }
+    return std::nullopt;
+  };
+  return setting.get([&] { return read<Backend>("SPEEDWELL_BACKEND", built_names(), parse); }).get();
 }
 
 std::optional<int> environment_threads() {
-  static const auto* const setting =
-      read<int>("SPEEDWELL_THREADS", "a number of threads from 1 to " + std::to_string(max_threads),
-                [](std::string_view text) { return parse_integer(text, 1, max_threads); });
-  return setting->get();
+  constinit static Once<Setting<int>> setting;
+  return setting
+      .get([] {
+        return read<int>("SPEEDWELL_THREADS", "a number of threads from 1 to " + std::to_string(max_threads),
+                         [](std::string_view text) { return parse_integer(text, 1, max_threads); });
+      })
+      .get();
 }
 
 int environment_verbose() {
-  static const auto* const setting =
-      read<int>("SPEEDWELL_VERBOSE", "0 (nothing), 1 (warnings), 2 (choices) or 3 (everything)",
-                [](std::string_view text) { return parse_integer(text, 0, 3); });
-  return setting->get().value_or(0);
+  constinit static Once<Setting<int>> setting;
+  return setting
+      .get([] {
+        return read<int>("SPEEDWELL_VERBOSE", "0 (nothing), 1 (warnings), 2 (choices) or 3 (everything)",
+                         [](std::string_view text) { return parse_integer(text, 0, 3); });
+      })
+      .get()
+      .value_or(0);
 }
 
 std::optional<Isa> environment_isa(const std::vector<Isa>& available) {
-  std::string names;
-  for (std::size_t i = 0; i < available.size(); ++i) {
-    if (i > 0) names += i + 1 < available.size() ? ", " : " or ";
-    names += name(available[i]);
-  }
-  static const auto* const setting = read<Isa>("SPEEDWELL_ISA", "one that this processor and this build have: " + names,
-                                               [&](std::string_view text) -> std::optional<Isa> {
-                                                 for (const Isa isa : available) {
-                                                   if (name(isa) == text) return isa;
-                                                 }
-                                                 return std::nullopt;
-                                               });
-  return setting->get();
+  constinit static Once<Setting<Isa>> setting;
+  const auto parse = [&](std::string_view text) -> std::optional<Isa> {
+    for (const Isa isa : available) {
+      if (name(isa) == text) return isa;
+    }
+    return std::nullopt;
+  };
+  return setting
+      .get([&] {
+        std::string names;
+        for (std::size_t i = 0; i < available.size(); ++i) {
+          if (i > 0) names += i + 1 < available.size() ? ", " : " or ";
+          names += name(available[i]);
+        }
+        return read<Isa>("SPEEDWELL_ISA", "one that this processor and this build have: " + names, parse);
+      })
+      .get();
 }
 
 }  // namespace speedwell::runtime

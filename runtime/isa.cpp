@@ -7,6 +7,7 @@
 
 #include "runtime/cpu_features.hpp"
 #include "runtime/environment.hpp"
+#include "runtime/once.hpp"
 
 namespace speedwell {
 
@@ -56,11 +57,11 @@ Isa best_isa(const std::vector<Isa>& available) {
 }
 
 Isa current_isa() {
-  static const Isa isa = [] {
+  constinit static Once<Isa> isa;
+  return isa.get([] {
     const std::vector<Isa> available = available_isas();
     return environment_isa(available).value_or(best_isa(available));
-  }();
-  return isa;
+  });
 }
 
 }  // namespace runtime

@@ -17,13 +17,16 @@ constinit std::atomic<MessageHandler> handler = nullptr;
 
 // The level of SPEEDWELL_VERBOSE. A bad value is an error of the calls that choose; a message isn't the place for it.
 int verbose() noexcept {
-  static const int level = [] {
-    try {
-      return runtime::environment_verbose();
-    } catch (...) {
-      return 0;
-    }
-  }();
+  constexpr int unknown = -1;
+  static constinit std::atomic<int> known = unknown;
+  int level = known.load(std::memory_order_relaxed);
+  if (level != unknown) return level;
+  try {
+    level = runtime::environment_verbose();
+  } catch (...) {
+    level = 0;
+  }
+  known.store(level, std::memory_order_relaxed);
   return level;
 }
 

@@ -20,8 +20,17 @@ void release_openmp_threads();
 // Whether the calling thread is running a oneTBB task.
 bool inside_tbb_task();
 
-// Drops the kept arenas.
-void drop_tbb_arenas();
+// The threads that may work in the oneTBB arena that the calling thread is in, if they are fewer than oneTBB has by
+// itself: then somebody has limited them. Else INT_MAX.
+int tbb_arena_slots();
+
+// For shutdown(): ends the OpenMP threads that wait for the calling thread. Those of other threads can't be ended from
+// here: they stay until their threads end, and so does OpenMP's library.
+void leave_openmp();
+
+// For shutdown(): drops the kept arenas and ends oneTBB's threads. These stay, and so does oneTBB's library, while
+// other threads of the program have used it.
+void leave_tbb();
 
 // The version of the oneTBB that is loaded, in words.
 std::string tbb_version();

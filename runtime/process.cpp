@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/process.hpp"
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@ namespace speedwell::runtime {
 namespace {
 
 struct Process {
+  std::mutex first_time;
   std::mutex lock;
   std::atomic<bool> parallel_used = false;
   std::atomic<bool> forked = false;
@@ -28,13 +30,20 @@ struct Process {
 
 constinit Process process;
 
+// How many FirstTimes the thread is in.
+thread_local constinit int first_times = 0;
+
 void before_fork() {
-  // Before the lock: giving threads back waits for them.
+  // Before the locks: giving threads back waits for them.
   if constexpr (built<OpenMp>) release_openmp_threads();
+  process.first_time.lock();
   process.lock.lock();
 }
 
-void after_fork_in_parent() { process.lock.unlock(); }
+void after_fork_in_parent() {
+  process.lock.unlock();
+  process.first_time.unlock();
+}
 
 void after_fork_in_child() {
   if (process.parallel_used.load(std::memory_order_relaxed)) {
@@ -43,25 +52,39 @@ void after_fork_in_child() {
     abandon_workers();
   }
   process.lock.unlock();
+  process.first_time.unlock();
 }
+
+// As soon as the library is loaded: were it at the first call, a fork amid that call would go unseen. Nothing else
+// needs this object, so its being in the same file as the lock is what links it.
+[[maybe_unused]] const int forks_are_watched = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 
 }  // namespace
 
 std::mutex& process_lock() { return process.lock; }
 
-void watch_forks() {
-  static const int registered = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
-  static_cast<void>(registered);
+FirstTime::FirstTime() {
+  if (first_times++ == 0) process.first_time.lock();
+}
+
+FirstTime::~FirstTime() {
+  if (--first_times == 0) process.first_time.unlock();
 }
 
 void note_parallel_use() noexcept {
   // Reading first keeps the line shared among cores once it is set.
   if (process.parallel_used.load(std::memory_order_relaxed)) return;
-  watch_forks();
   process.parallel_used.store(true, std::memory_order_relaxed);
 }
 
 bool in_forked_child() noexcept { return process.forked.load(std::memory_order_relaxed); }
+
+void keep_loaded(const void* code) noexcept {
+  Dl_info info;
+  if (dladdr(code, &info) == 0 || info.dli_fname == nullptr) return;
+  // Where it is part of the program, there is nothing to load, and nothing to keep.
+  static_cast<void>(dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE));
+}
 
 int running_threads() {
   namespace fs = std::filesystem;

@@ -11,8 +11,15 @@ namespace speedwell::runtime {
 // that a child finds the lists whole and the lock free.
 std::mutex& process_lock();
 
-// To be called before a list under process_lock() is first used. Registers what happens at fork, once.
-void watch_forks();
+// While one lives, its thread makes something that all threads wait for and that is made once (see Once): one thread at
+// a time, and none during a fork. Making one thing may need another. Not to be taken under process_lock().
+class FirstTime {
+ public:
+  FirstTime();
+  ~FirstTime();
+  FirstTime(const FirstTime&) = delete;
+  FirstTime& operator=(const FirstTime&) = delete;
+};
 
 // Notes that threads exist from now on, so that a later fork leaves a child without them.
 void note_parallel_use() noexcept;
@@ -20,6 +27,9 @@ void note_parallel_use() noexcept;
 // Whether this process was forked from one in which the library had run in parallel. Its parallel runtimes may be in
 // any state then: calls run sequentially.
 bool in_forked_child() noexcept;
+
+// Keeps the shared library that `code` is in loaded until the process ends, for threads that still run in it.
+void keep_loaded(const void* code) noexcept;
 
 // The threads of this process, the calling one among them, that run or would if they were given a CPU.
 int running_threads();

@@ -13,8 +13,8 @@ std::string_view version() { return SPEEDWELL_VERSION; }
 
 void shutdown() {
   runtime::thread_pool().shutdown();
-  if constexpr (runtime::built<OpenMp>) runtime::release_openmp_threads();
-  if constexpr (runtime::built<Tbb>) runtime::drop_tbb_arenas();
+  if constexpr (runtime::built<OpenMp>) runtime::leave_openmp();
+  if constexpr (runtime::built<Tbb>) runtime::leave_tbb();
   runtime::free_workspaces();
   runtime::forget_plans();
 }

@@ -6,8 +6,17 @@
 #include <tbb/task.h>
 #include <tbb/version.h>
 
+#include <algorithm>
+#include <atomic>
+#include <climits>
+#include <exception>
 #include <mutex>
+#include <new>
+#include <thread>
+#include <utility>
+#include <vector>
 
+#include "runtime/message.hpp"
 #include "runtime/models.hpp"
 #include "runtime/process.hpp"
 
@@ -25,35 +34,79 @@ namespace {
 
 struct Arenas {
   TbbArena::Kept* kept = nullptr;
-  int leased_workers = 0;  // by all calls that run now; their own threads aren't counted
+  bool was_used = false;
+  int workers_to_be_had = 0;  // as many as were once seen to be, and oneTBB keeps what it has
+  int leased_workers = 0;     // by all calls that run now; their own threads aren't counted
   // oneTBB's process-wide limit, raised while the leases need more than oneTBB gives by itself. The least of all
-  // controls counts, so there is one for all leases, and a limit that the program itself has set holds.
-  std::unique_ptr<tbb::global_control> limit;
+  // controls counts, so there is one for all leases, and a limit that the program itself has set holds. No smart
+  // pointer: oneTBB may be gone when a static destructor would run.
+  tbb::global_control* limit = nullptr;
   int limit_workers = 0;
 
   void adjust_limit() {
     const int needed = leased_workers >= tbb::info::default_concurrency() ? leased_workers : 0;
     if (needed == limit_workers) return;
     // The new one before the old one goes: between two limits there would be none.
+    tbb::global_control* const old = limit;
     limit = needed == 0 ? nullptr
-                        : std::make_unique<tbb::global_control>(tbb::global_control::max_allowed_parallelism,
-                                                                static_cast<std::size_t>(needed) + 1);
+                        : new tbb::global_control(tbb::global_control::max_allowed_parallelism,
+                                                  static_cast<std::size_t>(needed) + 1);
     limit_workers = needed;
+    delete old;
   }
 };
 
-// Guarded by process_lock(). Never destroyed: oneTBB may be gone when a static destructor would run.
-Arenas& arenas() {
-  static Arenas& the_arenas = *new Arenas;
-  return the_arenas;
+constinit Arenas arenas;  // guarded by process_lock()
+
+// How many of so many threads the system gives, all at once. They end at once too.
+int threads_to_be_had(int wanted) {
+  std::vector<std::thread> threads;
+  std::atomic<int> all_made = 0;  // no bool: libstdc++ 12 may miss the notice of one
+  try {
+    threads.reserve(static_cast<std::size_t>(wanted));
+    while (std::ssize(threads) < wanted) threads.emplace_back([&] { all_made.wait(0); });
+  } catch (const std::exception&) {
+    // No thread, or no memory for one.
+  }
+  all_made = 1;
+  all_made.notify_all();
+  for (std::thread& thread : threads) thread.join();
+  return static_cast<int>(threads.size());
+}
+
+// The model with as many threads as can be had. oneTBB itself, up to 2021.8 at least, hangs or ends the process where a
+// thread that it wants is refused, so the system is asked before it has to make more than ever before.
+Tbb with_threads_to_be_had(Tbb model) {
+  int missing;
+  {
+    const std::lock_guard lock(process_lock());
+    missing = arenas.leased_workers + model.threads - 1 - arenas.workers_to_be_had;
+  }
+  if (missing <= 0) return model;
+  const int found = threads_to_be_had(missing);
+  {
+    const std::lock_guard lock(process_lock());
+    arenas.workers_to_be_had += found;
+  }
+  if (found == missing) return model;
+  if (wants_message(MessageLevel::warning)) message(MessageLevel::warning, "can't make a thread: running with fewer");
+  return {std::max(1, model.threads - (missing - found))};
+}
+
+// Whether the calling thread has to do with oneTBB at all. Whatever else it is asked would wake it up for this thread,
+// which takes a while, memory and locks, and isn't needed by a program that doesn't use it.
+bool knows_tbb() {
+  thread_local constinit bool known = false;
+  if (!known) known = tbb::task_arena(tbb::attach()).is_active();
+  return known;
 }
 
 }  // namespace
 
-TbbArena::TbbArena(Tbb model) {
-  watch_forks();
+TbbArena::TbbArena(Tbb wanted) {
+  const Tbb model = with_threads_to_be_had(wanted);
   const std::lock_guard lock(process_lock());
-  Arenas& all = arenas();
+  Arenas& all = arenas;
   Kept** place = &all.kept;
   while (*place != nullptr && (*place)->threads != model.threads) place = &(*place)->next;
   if (*place != nullptr) {
@@ -62,6 +115,7 @@ TbbArena::TbbArena(Tbb model) {
   } else {
     kept_ = std::make_unique<Kept>(model.threads);
   }
+  all.was_used = true;
   all.leased_workers += model.threads - 1;
   try {
     all.adjust_limit();
@@ -73,7 +127,7 @@ TbbArena::TbbArena(Tbb model) {
 
 TbbArena::~TbbArena() {
   const std::lock_guard lock(process_lock());
-  Arenas& all = arenas();
+  Arenas& all = arenas;
   all.leased_workers -= kept_->threads - 1;
   // Lowering a limit allocates nothing that the higher one didn't; were it to fail, the higher one stays.
   try {
@@ -86,19 +140,37 @@ TbbArena::~TbbArena() {
 
 tbb::task_arena& TbbArena::arena() { return kept_->arena; }
 
-bool inside_tbb_task() { return tbb::task::current_context() != nullptr; }
+bool inside_tbb_task() { return knows_tbb() && tbb::task::current_context() != nullptr; }
 
-void drop_tbb_arenas() {
+int tbb_arena_slots() {
+  if (!knows_tbb()) return INT_MAX;
+  const int slots = tbb::this_task_arena::max_concurrency();
+  return slots < tbb::info::default_concurrency() ? slots : INT_MAX;
+}
+
+void leave_tbb() {
   TbbArena::Kept* kept;
+  bool was_used;
   {
     const std::lock_guard lock(process_lock());
-    kept = arenas().kept;
-    arenas().kept = nullptr;
+    kept = std::exchange(arenas.kept, nullptr);
+    was_used = std::exchange(arenas.was_used, false);
+    arenas.workers_to_be_had = 0;
   }
   while (kept != nullptr) {
     const std::unique_ptr<TbbArena::Kept> dropped(kept);
     kept = dropped->next;
   }
+  // A forked child has none of the threads, and would wait for them.
+  if (!was_used || in_forked_child()) return;
+  bool ended = false;
+  try {
+    tbb::task_scheduler_handle scheduler{tbb::attach()};
+    ended = tbb::finalize(scheduler, std::nothrow);
+  } catch (const std::exception&) {
+    // No memory for it: they stay.
+  }
+  if (!ended) keep_loaded(reinterpret_cast<const void*>(&TBB_runtime_version));
 }
 
 std::string tbb_version() { return std::string("oneTBB ") + TBB_runtime_version(); }

@@ -18,6 +18,7 @@
 
 #include "runtime/cgroup.hpp"
 #include "runtime/message.hpp"
+#include "runtime/once.hpp"
 #include "runtime/process.hpp"
 #include "runtime/topology.hpp"
 
@@ -274,12 +275,12 @@ Worker* start_worker() {
 
 // How many threads can run at the same time. Not machine(), which also needs variables that an explicit number doesn't.
 int parallel_cpus() {
-  static const int cpus = [] {
+  constinit static Once<int> cpus;
+  return cpus.get([] {
     const int allowed = static_cast<int>(allowed_cpus().size());
     const double quota = read_cpu_quota().cpus;
     return quota > 0 && quota < allowed ? static_cast<int>(std::ceil(quota)) : allowed;
-  }();
-  return cpus;
+  });
 }
 
 // Marks the calling thread as inside a parallel_for.

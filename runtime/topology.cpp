@@ -2,6 +2,7 @@
 #include "runtime/topology.hpp"
 
 #include <hwloc.h>
+#include <hwloc/cpukinds.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <fstream>
 #include <memory>
 #include <thread>
+#include <utility>
 
 namespace speedwell::runtime {
 
@@ -30,33 +32,94 @@ TopologyHandle new_topology() {
   return TopologyHandle(topology);
 }
 
+Bitmap bitmap_of(const std::vector<int>& cpus) {
+  Bitmap bitmap(hwloc_bitmap_alloc());
+  if (!bitmap) return nullptr;
+  for (const int cpu : cpus) {
+    if (hwloc_bitmap_set(bitmap.get(), static_cast<unsigned>(cpu)) != 0) return nullptr;
+  }
+  return bitmap;
+}
+
 // Drops what isn't among `cpus`. False if nothing would be left.
 bool restrict_to(hwloc_topology_t topology, const std::vector<int>& cpus) {
-  const Bitmap allowed(hwloc_bitmap_alloc());
-  if (!allowed) return false;
-  for (const int cpu : cpus) hwloc_bitmap_set(allowed.get(), static_cast<unsigned>(cpu));
-  return hwloc_topology_restrict(topology, allowed.get(), HWLOC_RESTRICT_FLAG_REMOVE_CPULESS) == 0;
+  const Bitmap allowed = bitmap_of(cpus);
+  return allowed && hwloc_topology_restrict(topology, allowed.get(), HWLOC_RESTRICT_FLAG_REMOVE_CPULESS) == 0;
+}
+
+// Numbers things in the order in which they are first asked for.
+template <class Thing>
+class Numbers {
+ public:
+  int of(Thing thing) {
+    const auto found = std::find(seen_.begin(), seen_.end(), thing);
+    if (found != seen_.end()) return static_cast<int>(found - seen_.begin());
+    seen_.push_back(thing);
+    return static_cast<int>(seen_.size()) - 1;
+  }
+
+ private:
+  std::vector<Thing> seen_;
+};
+
+// Where hwloc ranks kinds of cores, that of `core`: the higher the faster. All the same where it doesn't.
+int rank_of(hwloc_topology_t topology, hwloc_obj_t core) {
+  const int kind = hwloc_cpukinds_get_by_cpuset(topology, core->cpuset, 0);
+  int efficiency = -1;
+  if (kind < 0 ||
+      hwloc_cpukinds_get_info(topology, static_cast<unsigned>(kind), nullptr, &efficiency, nullptr, nullptr, 0) != 0) {
+    return -1;
+  }
+  return efficiency;
+}
+
+hwloc_obj_t package_of(hwloc_obj_t core) {
+  hwloc_obj_t found = nullptr;
+  for (hwloc_obj_t object = core; object != nullptr; object = object->parent) {
+    if (object->type == HWLOC_OBJ_PACKAGE) found = object;
+  }
+  return found;
+}
+
+// The last cache on the way to the memory; the package, or nothing, where none is known.
+hwloc_obj_t last_cache_of(hwloc_obj_t core) {
+  hwloc_obj_t found = package_of(core);
+  for (hwloc_obj_t object = core; object != nullptr; object = object->parent) {
+    if (hwloc_obj_type_is_dcache(object->type)) found = object;
+  }
+  return found;
 }
 
 // hwloc numbers cores as they hang in the tree, so those that share the first one's last-level cache come first, then
-// the rest of its package, then others. The logical CPUs beyond a core's first follow in the same order: all second
-// ones, then all third ones.
+// the rest of its package, then others. What is left to do is to put fast cores before slower ones.
 void read_cores(hwloc_topology_t topology, Topology& found) {
   // Some virtual machines report no cores: each PU counts as one then.
   const int core_depth = hwloc_get_type_or_below_depth(topology, HWLOC_OBJ_CORE);
-  const unsigned count = hwloc_get_nbobjs_by_depth(topology, core_depth);
-  std::vector<int> last;
-  for (unsigned i = 0; i < count; ++i) {
-    last.push_back(hwloc_bitmap_first(hwloc_get_obj_by_depth(topology, core_depth, i)->cpuset));
+  std::vector<hwloc_obj_t> cores(hwloc_get_nbobjs_by_depth(topology, core_depth));
+  for (unsigned i = 0; i < cores.size(); ++i) cores[i] = hwloc_get_obj_by_depth(topology, core_depth, i);
+  std::stable_sort(cores.begin(), cores.end(),
+                   [&](hwloc_obj_t a, hwloc_obj_t b) { return rank_of(topology, a) > rank_of(topology, b); });
+  Numbers<int> kinds;
+  Numbers<hwloc_obj_t> packages, caches;
+  Numbers<unsigned> nodes;
+  std::size_t most_cpus = 0;
+  for (const hwloc_obj_t object : cores) {
+    Core core = {.cpus = {},
+                 .kind = kinds.of(rank_of(topology, object)),
+                 .package = packages.of(package_of(object)),
+                 .numa_node = nodes.of(static_cast<unsigned>(hwloc_bitmap_first(object->nodeset))),
+                 .cache_group = caches.of(last_cache_of(object))};
+    for (int cpu = hwloc_bitmap_first(object->cpuset); cpu >= 0; cpu = hwloc_bitmap_next(object->cpuset, cpu)) {
+      core.cpus.push_back(cpu);
+    }
+    most_cpus = std::max(most_cpus, core.cpus.size());
+    found.core_cpus.push_back(core.cpus.front());
+    found.cores.push_back(std::move(core));
   }
-  found.core_cpus = last;
-  for (bool more = true; more;) {
-    more = false;
-    for (unsigned i = 0; i < count; ++i) {
-      if (last[i] < 0) continue;
-      last[i] = hwloc_bitmap_next(hwloc_get_obj_by_depth(topology, core_depth, i)->cpuset, last[i]);
-      if (last[i] >= 0) found.sibling_cpus.push_back(last[i]);
-      more = more || last[i] >= 0;
+  // All second ones, then all third ones.
+  for (std::size_t i = 1; i < most_cpus; ++i) {
+    for (const Core& core : found.cores) {
+      if (i < core.cpus.size()) found.sibling_cpus.push_back(core.cpus[i]);
     }
   }
 }
@@ -131,17 +194,29 @@ Topology read_topology(const std::vector<int>& cpus) {
       hwloc_topology_load(topology.get()) == 0 && restrict_to(topology.get(), cpus)) {
     found = describe(topology.get());
   }
-  if (found.core_cpus.empty()) found.core_cpus = cpus;
+  if (found.cores.empty()) {
+    for (const int cpu : cpus) found.cores.push_back({.cpus = {cpu}});
+    found.core_cpus = cpus;
+  }
   if (found.cpu.empty()) found.cpu = cpu_from_proc();
   return found;
 }
 
-Topology synthetic_topology(const std::string& description, const std::vector<int>& cpus) {
+Topology synthetic_topology(const std::string& description, const std::vector<int>& cpus,
+                            const std::vector<std::vector<int>>& kinds) {
   const TopologyHandle topology = new_topology();
   if (!topology || hwloc_topology_set_synthetic(topology.get(), description.c_str()) != 0 ||
-      hwloc_topology_load(topology.get()) != 0 || (!cpus.empty() && !restrict_to(topology.get(), cpus))) {
+      hwloc_topology_load(topology.get()) != 0) {
     return {};
   }
+  for (std::size_t rank = 0; rank < kinds.size(); ++rank) {
+    const Bitmap of_kind = bitmap_of(kinds[rank]);
+    if (!of_kind ||
+        hwloc_cpukinds_register(topology.get(), of_kind.get(), static_cast<int>(rank), 0, nullptr, 0) != 0) {
+      return {};
+    }
+  }
+  if (!cpus.empty() && !restrict_to(topology.get(), cpus)) return {};
   return describe(topology.get());
 }
 

@@ -74,7 +74,6 @@ constinit LeasedBuffer::Kept* kept_buffers = nullptr;  // guarded by process_loc
 }  // namespace
 
 LeasedBuffer::LeasedBuffer(std::size_t bytes) : kept_(nullptr) {
-  watch_forks();
   {
     const std::lock_guard lock(process_lock());
     if (kept_buffers != nullptr) {

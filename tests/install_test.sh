@@ -195,6 +195,7 @@ headers_stand_alone
 version_is_checked
 components_are_apart
 cmake_example eigen_find_package eigen_find_package -DCMAKE_PREFIX_PATH="$prefix"
+cmake_example parallel_reduce parallel_reduce -DCMAKE_PREFIX_PATH="$prefix"
 pkg_config_example
 if [ -e "$prefix/include/speedwell.h" ]; then c_example; fi
 if [ -n "$bench_archive" ]; then

@@ -26,4 +26,10 @@ void run_blocks_on(speedwell::Tbb model, std::ptrdiff_t blocks, const Block& bod
 void in_openmp_region(int threads, const std::function<void()>& body);
 void in_tbb_tasks(int count, const std::function<void()>& body);
 
+// Runs `body` once, by the calling thread in a task arena for so many threads.
+void in_tbb_arena(int threads, const std::function<void()>& body);
+
+// The threads that oneTBB has by itself.
+int tbb_concurrency();
+
 }  // namespace tests

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <tbb/info.h>
 #include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
 
 #include "runtime/tbb_arena.hpp"
 #include "tests/models_at_work.hpp"
@@ -16,5 +18,9 @@ void run_blocks_on(speedwell::Tbb model, std::ptrdiff_t blocks, const Block& bod
 void in_tbb_tasks(int count, const std::function<void()>& body) {
   tbb::parallel_for(0, count, [&](int) { body(); });
 }
+
+void in_tbb_arena(int threads, const std::function<void()>& body) { tbb::task_arena(threads).execute(body); }
+
+int tbb_concurrency() { return tbb::info::default_concurrency(); }
 
 }  // namespace tests

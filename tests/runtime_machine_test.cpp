@@ -8,22 +8,30 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <set>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <speedwell/machine.hpp>
 
 #include "runtime/cgroup.hpp"
 #include "runtime/isa.hpp"
+#include "runtime/machine.hpp"
+#include "runtime/picker/setting.hpp"
 #include "runtime/topology.hpp"
 
 namespace {
 
+using speedwell::Core;
 using speedwell::Isa;
 using speedwell::runtime::allowed_cpus;
 using speedwell::runtime::CpuQuota;
+using speedwell::runtime::group_ends;
 using speedwell::runtime::read_cpu_quota;
+using speedwell::runtime::Setting;
 using speedwell::runtime::synthetic_topology;
+using speedwell::runtime::threads_within;
 using speedwell::runtime::Topology;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -167,6 +175,94 @@ TEST(Topology, CountsTheCoresThatShareACache) {
   EXPECT_EQ(synthetic_topology("numa:2 package:1 l3:2 l2:4 l1:1 core:1 pu:2", {0, 1, 4}).caches[2].sharing_cores, 2);
 }
 
+std::vector<int> numbers_of(const Topology& topology, int Core::*member) {
+  std::vector<int> numbers;
+  for (const Core& core : topology.cores) numbers.push_back(core.*member);
+  return numbers;
+}
+
+TEST(Topology, OfAServerWithTwoSockets) {
+  // Two sockets of two nodes each, CPU numbers as Linux has them: first threads of all cores, then second threads.
+  const Topology server =
+      synthetic_topology("package:2 numa:2 l3:1 l2:4 core:1 pu:2(indexes=package:numa:l3:l2:core:pu)", {});
+  const Topology plain = synthetic_topology("package:2 numa:2 l3:1 l2:4 core:1 pu:2", {});
+  ASSERT_EQ(plain.cores.size(), 16u);
+  EXPECT_THAT(numbers_of(plain, &Core::package), ElementsAre(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1));
+  EXPECT_THAT(numbers_of(plain, &Core::numa_node), ElementsAre(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3));
+  EXPECT_EQ(numbers_of(plain, &Core::cache_group), numbers_of(plain, &Core::numa_node));
+  EXPECT_THAT(numbers_of(plain, &Core::kind), testing::Each(0));
+  EXPECT_THAT(plain.cores[5].cpus, ElementsAre(10, 11));
+  EXPECT_THAT(plain.core_cpus, ElementsAre(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30));
+  EXPECT_EQ(plain.sibling_cpus.size(), 16u);
+  EXPECT_EQ(plain.numa_nodes, 4);
+  // Numbered another way, the order is the same: a cache's cores, its socket's, the other socket's, siblings last.
+  for (std::size_t i = 0; i < server.cores.size(); ++i) {
+    EXPECT_EQ(server.core_cpus[i], server.cores[i].cpus.front());
+    EXPECT_EQ(server.cores[i].cache_group, plain.cores[i].cache_group);
+  }
+  EXPECT_THAT(group_ends(plain.cores, 16), ElementsAre(4, 8));
+  EXPECT_THAT(group_ends(plain.cores, 6), ElementsAre(4));
+  EXPECT_THAT(group_ends(plain.cores, 4), testing::IsEmpty());
+}
+
+TEST(Topology, OfAHybridLaptop) {
+  // Four efficient cores first, two to a second-level cache, then two fast ones with siblings.
+  const std::string laptop = "package:1 l3:1(size=12582912) l2:4 core:2 pu:1";
+  const Topology found = synthetic_topology(laptop, {}, {{0, 1, 2, 3, 4, 5}, {6, 7}});
+  EXPECT_THAT(found.core_cpus, ElementsAre(6, 7, 0, 1, 2, 3, 4, 5));
+  EXPECT_THAT(numbers_of(found, &Core::kind), ElementsAre(0, 0, 1, 1, 1, 1, 1, 1));
+  EXPECT_THAT(numbers_of(found, &Core::cache_group), testing::Each(0));
+  EXPECT_THAT(group_ends(found.cores, 8), ElementsAre(2));
+  // Only efficient ones are allowed: they are the fastest there are.
+  const Topology part = synthetic_topology(laptop, {1, 2, 3}, {{0, 1, 2, 3, 4, 5}, {6, 7}});
+  EXPECT_THAT(part.core_cpus, ElementsAre(1, 2, 3));
+  EXPECT_THAT(numbers_of(part, &Core::kind), testing::Each(0));
+  // Three kinds, as on many phones; siblings come after the slowest core.
+  const Topology phone = synthetic_topology("package:1 core:4 pu:2", {}, {{0, 1}, {2, 3}, {4, 5, 6, 7}});
+  EXPECT_THAT(phone.core_cpus, ElementsAre(4, 6, 2, 0));
+  EXPECT_THAT(phone.sibling_cpus, ElementsAre(5, 7, 3, 1));
+  EXPECT_THAT(numbers_of(phone, &Core::kind), ElementsAre(0, 0, 1, 2));
+}
+
+TEST(Topology, OfAProcessorOfChiplets) {
+  const Topology found = synthetic_topology("package:1 l3:4(size=33554432) l2:4 core:1 pu:2", {});
+  EXPECT_THAT(numbers_of(found, &Core::cache_group), ElementsAre(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3));
+  EXPECT_THAT(numbers_of(found, &Core::package), testing::Each(0));
+  EXPECT_THAT(group_ends(found.cores, 16), ElementsAre(4));
+  EXPECT_THAT(speedwell::runtime::candidates(16, group_ends(found.cores, 16)),
+              testing::Contains(Setting{Setting::threads, 4}));
+  // Of six cores a chiplet, as some have: a number that no power of two reaches.
+  const Topology six = synthetic_topology("package:1 l3:2 core:6 pu:1", {});
+  EXPECT_THAT(group_ends(six.cores, 12), ElementsAre(6));
+  std::set<int> counts;
+  for (const Setting setting : speedwell::runtime::candidates(12, group_ends(six.cores, 12)))
+    counts.insert(setting.count);
+  EXPECT_THAT(counts, ElementsAre(1, 2, 4, 6, 8, 12));
+}
+
+TEST(Topology, OfAContainerWithAQuota) {
+  // 2.5 CPUs' time of a server, on three of its cores and a sibling.
+  const Topology found = synthetic_topology("package:2 l3:2 core:2 pu:2", {2, 3, 4, 12});
+  ASSERT_EQ(found.cores.size(), 3u);
+  EXPECT_THAT(found.cores[0].cpus, ElementsAre(2, 3));
+  EXPECT_THAT(numbers_of(found, &Core::package), ElementsAre(0, 0, 1));
+  EXPECT_THAT(numbers_of(found, &Core::cache_group), ElementsAre(0, 1, 2));
+  EXPECT_EQ(threads_within(static_cast<int>(found.cores.size()), 0), 3);
+  EXPECT_EQ(threads_within(static_cast<int>(found.cores.size()), 2.5), 3);
+  EXPECT_EQ(threads_within(static_cast<int>(found.cores.size()), 1.2), 2);
+  EXPECT_EQ(threads_within(static_cast<int>(found.cores.size()), 0.1), 1);
+  EXPECT_EQ(threads_within(static_cast<int>(found.cores.size()), 1e18), 3);
+  EXPECT_THAT(group_ends(found.cores, 2), testing::IsEmpty());
+}
+
+TEST(Topology, WithoutCoresOrCaches) {
+  // As small virtual machines show themselves.
+  const Topology found = synthetic_topology("pu:3", {});
+  EXPECT_THAT(found.core_cpus, ElementsAre(0, 1, 2));
+  EXPECT_THAT(numbers_of(found, &Core::cache_group), testing::Each(0));
+  EXPECT_THAT(numbers_of(found, &Core::package), testing::Each(0));
+}
+
 TEST(Machine, IsThisOne) {
   const speedwell::Machine& machine = speedwell::machine();
   EXPECT_EQ(&machine, &speedwell::machine());
@@ -174,6 +270,13 @@ TEST(Machine, IsThisOne) {
   EXPECT_TRUE(std::ranges::is_sorted(machine.allowed_cpus));
   EXPECT_FALSE(machine.core_cpus.empty());
   EXPECT_LE(machine.core_cpus.size(), machine.allowed_cpus.size());
+  ASSERT_EQ(machine.cores.size(), machine.core_cpus.size());
+  std::vector<int> cpus;
+  for (std::size_t i = 0; i < machine.cores.size(); ++i) {
+    EXPECT_EQ(machine.cores[i].cpus.front(), machine.core_cpus[i]);
+    cpus.insert(cpus.end(), machine.cores[i].cpus.begin(), machine.cores[i].cpus.end());
+  }
+  EXPECT_THAT(cpus, testing::UnorderedElementsAreArray(machine.allowed_cpus));
   for (const int cpu : machine.core_cpus) EXPECT_THAT(machine.allowed_cpus, testing::Contains(cpu));
   EXPECT_GE(machine.default_threads, 1);
   EXPECT_LE(machine.default_threads, static_cast<int>(machine.core_cpus.size()));

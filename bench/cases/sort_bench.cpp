@@ -146,6 +146,9 @@ std::vector<Case> sort_cases() {
     cases.push_back(sort_case<float>("f32", Pattern::random, n));
     cases.push_back(sort_case<std::int32_t>("i32", Pattern::random, n));
     cases.push_back(sort_case<std::uint64_t>("u64", Pattern::random, n));
+    cases.push_back(sort_case<double>("f64", Pattern::random, n));
+    cases.push_back(sort_case<std::uint32_t>("u32", Pattern::random, n));
+    cases.push_back(sort_case<std::int64_t>("i64", Pattern::random, n));
     cases.push_back(sort_case<float>("f32_sorted", Pattern::sorted, n));
     cases.push_back(sort_case<float>("f32_reversed", Pattern::reversed, n));
     cases.push_back(sort_case<float>("f32_few_unique", Pattern::few_unique, n));

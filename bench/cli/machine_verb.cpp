@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include <speedwell/machine.hpp>
@@ -84,6 +85,38 @@ void line(std::string_view what, std::string_view value, std::string_view source
   fmt::print("{:<18}{:<44}{}\n", what, value, source);
 }
 
+// "2: 4 + 8 cores each".
+std::string counts_of(const Machine& here, int Core::*group, std::string_view what) {
+  std::map<int, int> cores;
+  for (const Core& core : here.cores) ++cores[core.*group];
+  std::vector<int> counts;
+  for (const auto& [number, count] : cores) counts.push_back(count);
+  if (counts.size() == 1) return "1";
+  return fmt::format("{}: {} {}", counts.size(), fmt::join(counts, " + "), what);
+}
+
+// One logical CPU a core, with a bar where the next core shares no cache with the one before.
+std::string filling_order(const Machine& here) {
+  std::string order;
+  for (std::size_t i = 0; i < here.cores.size(); ++i) {
+    if (i > 0) order += here.cores[i].cache_group == here.cores[i - 1].cache_group ? " " : " | ";
+    order += std::to_string(here.core_cpus[i]);
+  }
+  return order;
+}
+
+ordered_json cores_of(const Machine& here) {
+  ordered_json cores = ordered_json::array();
+  for (const Core& core : here.cores) {
+    cores.push_back({{"cpus", core.cpus},
+                     {"kind", core.kind},
+                     {"package", core.package},
+                     {"numa_node", core.numa_node},
+                     {"cache_group", core.cache_group}});
+  }
+  return cores;
+}
+
 void print_machine(const json& fingerprint) {
   const Machine& here = machine();
   const auto text = [&](const char* member) { return fingerprint.at(member).get<std::string>(); };
@@ -92,7 +125,12 @@ void print_machine(const json& fingerprint) {
   line("processor", here.cpu, "");
   line("physical cores", fmt::format("{} allowed", here.core_cpus.size()), here.cpus_source);
   line("logical CPUs", fmt::format("{} allowed: {}", here.allowed_cpus.size(), fmt::join(here.allowed_cpus, " ")), "");
-  line("filled in order", fmt::format("{}", fmt::join(here.core_cpus, " ")), "");
+  line("filled in order", filling_order(here), "");
+  line("SMT siblings",
+       here.sibling_cpus.empty() ? "none" : fmt::format("{}, filled last", fmt::join(here.sibling_cpus, " ")), "");
+  line("kinds of cores", counts_of(here, &Core::kind, "fastest first"), "");
+  line("sockets", counts_of(here, &Core::package, "cores each"), "");
+  line("last-level caches", counts_of(here, &Core::cache_group, "cores each"), "");
   line("NUMA nodes", fmt::format("{}", here.numa_nodes), "");
   for (const Cache& cache : here.caches) {
     line(fmt::format("L{} cache", cache.level),
@@ -131,6 +169,7 @@ void print_ceilings(const json& ceilings) {
 int run_machine(const MachineOptions& options) {
   const Machine& here = machine();
   ordered_json fingerprint = machine_fingerprint();
+  fingerprint["cores"] = cores_of(here);
   fingerprint["caches_source"] = here.caches_source;
   fingerprint["isa_source"] = here.isa_source;
   if (!options.json) print_machine(fingerprint);

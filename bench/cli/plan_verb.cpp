@@ -145,7 +145,7 @@ void explain(const Answer& found, const runtime::Wisdom& wisdom) {
   } else {
     fmt::print("T(1) = {:.3g} x that, T(p) = fork-join + T(1) / speedup. Fork-joins ({}):",
                cost.slowness_of(found.call.kernel), cost.fork_join_s.empty() ? "assumed" : "measured here");
-    for (const Setting setting : runtime::candidates(machine().default_threads)) {
+    for (const Setting setting : runtime::machine_candidates()) {
       if (setting.count > 1) fmt::print("  {} {}", text(setting), time_text(cost.fork_join(setting)));
     }
     fmt::print("\nSpeedup: p, or where data come from memory at most {:.2g} with all threads ({}).\n",

@@ -86,7 +86,7 @@ int run_regret(const RegretOptions& options) {
                            : wisdom.kernels.empty() ? "nothing is tuned on this machine: picks by the estimate"
                                                     : "picks by wisdom"));
   const std::vector<TunedKernel> kernels = tuned_kernels(options.kernels);
-  const std::vector<Setting> settings = runtime::candidates(machine().default_threads);
+  const std::vector<Setting> settings = runtime::machine_candidates();
   const RaceRules rules = {.rounds = options.rounds, .far = 0};
   std::vector<Regret> all;
   int signal = 0;

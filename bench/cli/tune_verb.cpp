@@ -116,7 +116,7 @@ class Tuning {
     if (options_.again || !is_known(wisdom_, *call)) {
       progress_.show(fmt::format("{}  {} of {}", of->name(), clock_text(elapsed_s()), clock_text(options_.budget_s)));
       const std::vector<RacedSetting> raced =
-          race(children_, of->name(), runtime::candidates(machine().default_threads), RaceRules(), random_);
+          race(children_, of->name(), runtime::machine_candidates(), RaceRules(), random_);
       ++races_;
       runtime::Wisdom found;
       found.add(call->kernel, call->extent().bound, tuned_point(*call, raced));

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "bench/driver/answers.hpp"
+#include "runtime/scaling/statistics.hpp"
 
 namespace speedwell::bench {
 
@@ -27,12 +28,6 @@ constexpr std::size_t enough_spins = 6;
 constexpr double most_switches_a_second = 150;
 constexpr double fewest_switches = 4;
 
-double median_of(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 }  // namespace
 
 Surroundings surroundings_of(const nlohmann::json& answer, double wall_ns, int threads) {
@@ -49,7 +44,7 @@ Surroundings surroundings_of(const nlohmann::json& answer, double wall_ns, int t
 
 std::string Sentinel::judge(const Children::Key& child, const Surroundings& around) {
   std::vector<double>& spins = spins_[child];
-  const double usual_ns = spins.size() < enough_spins ? 0 : median_of(spins);
+  const double usual_ns = spins.size() < enough_spins ? 0 : scaling::median(spins);
   const double spin_ns = std::max(around.spin_ns, around.spin_after_ns);
   spins.push_back(around.spin_ns);
   spins.push_back(around.spin_after_ns);

@@ -26,7 +26,7 @@ namespace {
 Children::Key child_of(Setting setting) { return {std::string(runtime::model_name(setting)), setting.count}; }
 
 // The case that costs nothing but a fork-join.
-constexpr const char* fork_join_case = "overhead/fork_join/1";
+constexpr const char* fork_join_case = "overhead/fork_join/back_to_back";
 
 // Beyond the caches of all but the largest servers.
 constexpr const char* memory_case = "triad/f32/16777216";
@@ -110,7 +110,7 @@ std::vector<TunedKernel> tuned_kernels(const std::vector<std::string>& words) {
     const auto known = std::find_if(kernels.begin(), kernels.end(),
                                     [&](const TunedKernel& kernel) { return kernel.name == call->kernel; });
     if (known == kernels.end()) {
-      kernels.push_back({call->kernel, {&each}});
+      kernels.push_back({call->kernel, {&each}, *small, call->extent()});
     } else {
       known->cases.push_back(&each);
     }
@@ -162,7 +162,7 @@ std::vector<RacedSetting> race(Children& children, const std::string& case_name,
 runtime::CostModel calibrate(Children& children, const std::vector<TunedKernel>& kernels, std::mt19937_64& random,
                              const std::function<void(const std::string&)>& show) {
   runtime::CostModel cost;
-  const std::vector<Setting> all = runtime::candidates(machine().default_threads);
+  const std::vector<Setting> all = runtime::machine_candidates();
   const RaceRules quick = {.sample_s = 1e-3, .rounds = 5, .far = 0};
   show("calibrating: fork-joins");
   const std::vector<RacedSetting> joins = race(children, fork_join_case, all, quick, random);
@@ -182,12 +182,9 @@ runtime::CostModel calibrate(Children& children, const std::vector<TunedKernel>&
     cost.memory_speedup[raced.setting.count] = scaling::median(memory.front().seconds) / scaling::median(raced.seconds);
   }
   for (const TunedKernel& kernel : kernels) {
-    const auto of = case_at(*kernel.cases.front(), calibration_part);
-    const auto call = of ? note_call(*of) : std::nullopt;
-    if (!call) continue;
     show(fmt::format("calibrating: {}", kernel.name));
-    const std::vector<RacedSetting> one = race(children, of->name(), {Setting{}}, quick, random);
-    cost.slowness[kernel.name] = scaling::median(one.front().seconds) / call->extent().seconds;
+    const std::vector<RacedSetting> one = race(children, kernel.calibration.name(), {Setting{}}, quick, random);
+    cost.slowness[kernel.name] = scaling::median(one.front().seconds) / kernel.calibration_extent.seconds;
   }
   return cost;
 }
@@ -239,7 +236,7 @@ RegretSummary summary_of(const std::vector<Regret>& all) {
     summary.worst_over_sequential = std::max(summary.worst_over_sequential, each.over_sequential);
     summary.picked_best += each.pick == each.best;
     const double least = scaling::median(raced_as(each.raced, each.best).seconds);
-    for (const Setting setting : runtime::candidates(machine().default_threads)) {
+    for (const Setting setting : runtime::machine_candidates()) {
       fixed[setting] += std::log(scaling::median(raced_as(each.raced, setting).seconds) / least);
     }
   }

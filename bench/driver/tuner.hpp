@@ -37,6 +37,8 @@ std::optional<Case> case_at(const Case& of, double part);
 struct TunedKernel {
   std::string name;
   std::vector<const Case*> cases;
+  Case calibration;  // the first at a size where the kernel's own speed shows best
+  runtime::Extent calibration_extent;
 };
 // Those whose name, or one of whose cases', begins with one of the words; without words all. Throws UsageError if a
 // word fits none.

@@ -9,6 +9,7 @@
 #include "kernels/matmul/matmul_blocking.hpp"
 #include "runtime/checks.hpp"
 #include "runtime/dispatch.hpp"
+#include "runtime/once.hpp"
 
 namespace speedwell {
 
@@ -89,7 +90,8 @@ template <class T>
 template <class T>
 bool multiply_at_once(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c,
                       const MatmulOptions& options) {
-  static const MatmulTile<T>& tile = matmul_tile<T>();
+  constinit static runtime::Once<const MatmulTile<T>*> known;
+  const MatmulTile<T>& tile = *known.get([] { return &matmul_tile<T>(); });
   // Steps few enough for begin_small_run(). Those with a vector are bound by memory, so there may be fewer.
   constexpr std::ptrdiff_t most_length = 1024;
   constexpr std::ptrdiff_t most_vector_steps = 1 << 14;

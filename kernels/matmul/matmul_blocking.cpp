@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "runtime/caches.hpp"
+#include "runtime/once.hpp"
 
 namespace speedwell {
 
@@ -105,7 +106,8 @@ void split_for_threads(const MatmulProblem& problem, int threads, MatmulCuts& cu
 }  // namespace
 
 const MatmulCaches& matmul_caches() {
-  static const MatmulCaches caches = [] {
+  constinit static runtime::Once<MatmulCaches> caches;
+  return caches.get([] {
     MatmulCaches known;
     const auto replace = [](ptrdiff_t& bytes, int level) {
       if (const auto read = static_cast<ptrdiff_t>(runtime::cache_bytes(level)); read > 0) bytes = read;
@@ -114,8 +116,7 @@ const MatmulCaches& matmul_caches() {
     replace(known.second, 2);
     replace(known.last, 3);
     return known;
-  }();
-  return caches;
+  });
 }
 
 MatmulCuts matmul_cuts(const MatmulProblem& problem, const MatmulCaches& caches, int threads) {
@@ -356,16 +357,16 @@ namespace {
 
 template <class T>
 const MatmulTile<T>& known_tile() {
-  static const MatmulTile<T>& tile = matmul_tile<T>();
-  return tile;
+  constinit static runtime::Once<const MatmulTile<T>*> tile;
+  return *tile.get([] { return &matmul_tile<T>(); });
 }
 
 }  // namespace
 
 template <class T>
-bool is_direct(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c, T alpha) noexcept {
+bool is_direct(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c, T alpha) {
   const MatmulTile<T>& tile = known_tile<T>();
-  static const ptrdiff_t most_elements = matmul_caches().second / 2 / ptrdiff_t{sizeof(T)};
+  const ptrdiff_t most_elements = matmul_caches().second / 2 / ptrdiff_t{sizeof(T)};
   // No dimension so long that a product of two overflows.
   constexpr ptrdiff_t most_length = 1 << 20;
   const ptrdiff_t m = c.rows, n = c.cols, k = a.cols;
@@ -407,7 +408,8 @@ namespace {
 template <class T>
 bool multiply_vector_directly(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c,
                               T alpha, T beta) {
-  static const MatvecTile<T>& tile = matvec_tile<T>();
+  constinit static runtime::Once<const MatvecTile<T>*> known;
+  const MatvecTile<T>& tile = *known.get([] { return &matvec_tile<T>(); });
   const bool is_row = c.cols != 1;
   const ptrdiff_t x_stride = is_row ? a.col_stride : b.row_stride;
   if (alpha == 0 || a.cols == 0 || (x_stride != 1 && a.cols > 1)) return false;
@@ -423,7 +425,7 @@ bool multiply_vector_directly(const MatrixView<const T>& a, const MatrixView<con
 
 template <class T>
 bool multiply_directly(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c, T alpha,
-                       T beta) noexcept {
+                       T beta) {
   if (c.rows == 1 || c.cols == 1) return multiply_vector_directly(a, b, c, alpha, beta);
   if (!is_direct(a, b, c, alpha)) return false;
   known_tile<T>().multiply(whole_block(a, b, c, beta));
@@ -431,17 +433,17 @@ bool multiply_directly(const MatrixView<const T>& a, const MatrixView<const T>& 
 }
 
 template bool is_direct(const MatrixView<const float>&, const MatrixView<const float>&, const MatrixView<float>&,
-                        float) noexcept;
+                        float);
 template bool is_direct(const MatrixView<const double>&, const MatrixView<const double>&, const MatrixView<double>&,
-                        double) noexcept;
+                        double);
 template MatmulBlock<float> whole_block(const MatrixView<const float>&, const MatrixView<const float>&,
                                         const MatrixView<float>&, float) noexcept;
 template MatmulBlock<double> whole_block(const MatrixView<const double>&, const MatrixView<const double>&,
                                          const MatrixView<double>&, double) noexcept;
 template bool multiply_directly(const MatrixView<const float>&, const MatrixView<const float>&,
-                                const MatrixView<float>&, float, float) noexcept;
+                                const MatrixView<float>&, float, float);
 template bool multiply_directly(const MatrixView<const double>&, const MatrixView<const double>&,
-                                const MatrixView<double>&, double, double) noexcept;
+                                const MatrixView<double>&, double, double);
 template class MatmulBlocking<float>;
 template class MatmulBlocking<double>;
 template void pack_b(const MatmulPanel<float>&, ptrdiff_t) noexcept;

@@ -230,7 +230,7 @@ class MatmulBlocking<T>::Panels {
 // Whether a product is small enough to need neither packing nor cuts: 4^3 to about 128^3. It depends on shapes, strides
 // and alpha alone.
 template <class T>
-bool is_direct(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c, T alpha) noexcept;
+bool is_direct(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c, T alpha);
 
 // Such a product, for the tile.
 template <class T>
@@ -241,7 +241,7 @@ MatmulBlock<T> whole_block(const MatrixView<const T>& a, const MatrixView<const 
 // 150^3 that lie well, and matrix-vector products. False where it doesn't do it, and nothing is done then.
 template <class T>
 bool multiply_directly(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c, T alpha,
-                       T beta) noexcept;
+                       T beta);
 
 template <class T>
 void matmul_on(Sequential backend, const MatmulBlocking<T>& blocking);

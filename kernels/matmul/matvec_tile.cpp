@@ -475,6 +475,10 @@ constexpr ptrdiff_t terms_at_once = 8;
 // From here on a matrix, of so many bytes, can't be in the second-level cache, and fetching ahead pays.
 constexpr ptrdiff_t far_bytes = 1 << 20;
 
+// A matrix of so many bytes is in the first-level cache, or may be the next time.
+template <class T>
+constexpr ptrdiff_t nearest_elements = (32 << 10) / ptrdiff_t{sizeof(T)};
+
 // x[0], x[step], ... each in all lanes of a vector.
 template <class T, ptrdiff_t terms, ptrdiff_t step>
 struct Factors {
@@ -721,6 +725,112 @@ constexpr std::array<MultiplyShortColumns<T>, sizeof...(k)> short_columns_table(
   return {multiply_short_columns<T, k + 1>...};
 }
 
+// ---- Outputs side by side, a few vectors of them at a time, of a matrix in the nearest cache. Their lanes come in
+// pairs, which are added as soon as they are there, so that all stays in registers; each term's factor serves all
+// vectors, and each cache line is visited once.
+
+template <class T, ptrdiff_t count>
+struct OutputVectors {
+  OutputVectors<T, count - 1> before;
+  Vec<T> last;
+
+  HWY_INLINE void set_zero() {
+    before.set_zero();
+    last = hn::Zero(hn::ScalableTag<T>());
+  }
+  template <class Load>
+  HWY_INLINE void multiply_add(Load load, const T* a, Vec<T> x) {
+    before.multiply_add(load, a, x);
+    last = hn::MulAdd(load(a, count - 1), x, last);
+  }
+  HWY_INLINE void add(const OutputVectors& other) {
+    before.add(other.before);
+    last = hn::Add(last, other.last);
+  }
+  HWY_INLINE void write(ptrdiff_t outputs, T alpha, T beta, T* y, ptrdiff_t y_stride) const {
+    before.write((count - 1) * vector_lanes<T>, alpha, beta, y, y_stride);
+    write_outputs(last, HWY_MIN(outputs - (count - 1) * vector_lanes<T>, vector_lanes<T>), alpha, beta,
+                  y + (count - 1) * vector_lanes<T> * y_stride, y_stride);
+  }
+};
+
+template <class T>
+struct OutputVectors<T, 0> {
+  HWY_INLINE void set_zero() {}
+  template <class Load>
+  HWY_INLINE void multiply_add(Load, const T*, Vec<T>) {}
+  HWY_INLINE void add(const OutputVectors&) {}
+  HWY_INLINE void write(ptrdiff_t, T, T, T*, ptrdiff_t) const {}
+};
+
+// Two lanes of each, and what waits to be added on three levels, fit the registers: 32 or 16.
+constexpr ptrdiff_t most_output_vectors = many_registers ? 4 : 2;
+
+// The sum of the lanes first, first + step, ..., added by halves; there are at least as many terms as lanes.
+template <ptrdiff_t first, ptrdiff_t step, ptrdiff_t vectors, class T, class Load>
+HWY_INLINE OutputVectors<T, vectors> add_lane_pairs(Load load, const T* a, ptrdiff_t depth_stride, const T* x,
+                                                    ptrdiff_t depth) {
+  OutputVectors<T, vectors> sum;
+  if constexpr (2 * step == lanes) {
+    const hn::ScalableTag<T> d;
+    OutputVectors<T, vectors> other;
+    sum.set_zero();
+    other.set_zero();
+    ptrdiff_t k = first;
+    for (; k + step < depth; k += lanes) {
+      sum.multiply_add(load, a + k * depth_stride, hn::Set(d, x[k]));
+      other.multiply_add(load, a + (k + step) * depth_stride, hn::Set(d, x[k + step]));
+    }
+    if (k < depth) sum.multiply_add(load, a + k * depth_stride, hn::Set(d, x[k]));
+    sum.add(other);
+  } else {
+    sum = add_lane_pairs<first, 2 * step, vectors>(load, a, depth_stride, x, depth);
+    sum.add(add_lane_pairs<first + step, 2 * step, vectors>(load, a, depth_stride, x, depth));
+  }
+  return sum;
+}
+
+// Outputs that end in the last of `vectors` vectors; where vectors can't be loaded in part, at its end.
+template <class T, ptrdiff_t vectors, bool whole>
+void multiply_output_vectors(const T* a, ptrdiff_t depth_stride, const T* x, ptrdiff_t outputs, ptrdiff_t depth,
+                             T alpha, T beta, T* y, ptrdiff_t y_stride) noexcept {
+  const hn::ScalableTag<T> d;
+  const auto mask = first_lanes<T>(outputs - (vectors - 1) * vector_lanes<T>);
+  const auto load = [&](const T* from, ptrdiff_t i) HWY_ATTR {
+    if constexpr (masked_loads && !whole) {
+      if (i == vectors - 1) return hn::MaskedLoad(mask, d, from + i * vector_lanes<T>);
+    }
+    return hn::LoadU(d, from + i * vector_lanes<T>);
+  };
+  add_lane_pairs<0, 1, vectors>(load, a, depth_stride, x, depth).write(outputs, alpha, beta, y, y_stride);
+}
+
+template <class T>
+using MultiplyOutputVectors = decltype(&multiply_output_vectors<T, 1, true>);
+
+// Entry v is for v + 1 vectors.
+template <class T, ptrdiff_t... v>
+constexpr std::array<MultiplyOutputVectors<T>, sizeof...(v)> output_vectors_table(
+    std::integer_sequence<ptrdiff_t, v...>) {
+  return {multiply_output_vectors<T, v + 1, false>...};
+}
+
+template <class T>
+void multiply_near_columns(const T* a, ptrdiff_t depth_stride, const T* x, ptrdiff_t count, ptrdiff_t depth, T alpha,
+                           T beta, T* y, ptrdiff_t y_stride) noexcept {
+  static constexpr auto last = output_vectors_table<T>(std::make_integer_sequence<ptrdiff_t, most_output_vectors>());
+  constexpr ptrdiff_t at_once = most_output_vectors * vector_lanes<T>;
+  ptrdiff_t i = 0;
+  for (; i + at_once <= count; i += at_once) {
+    multiply_output_vectors<T, most_output_vectors, true>(a + i, depth_stride, x, at_once, depth, alpha, beta,
+                                                          y + i * y_stride, y_stride);
+  }
+  if (i == count) return;
+  const ptrdiff_t left = count - i;
+  last[static_cast<std::size_t>((left - 1) / vector_lanes<T>)](a + i, depth_stride, x, left, depth, alpha, beta,
+                                                               y + i * y_stride, y_stride);
+}
+
 template <class T>
 void multiply(const T* a, ptrdiff_t stride, ptrdiff_t depth_stride, const T* x, ptrdiff_t count, ptrdiff_t depth,
               T alpha, T beta, T* y, ptrdiff_t y_stride) noexcept {
@@ -729,6 +839,8 @@ void multiply(const T* a, ptrdiff_t stride, ptrdiff_t depth_stride, const T* x, 
     const ptrdiff_t vectorised = masked_loads ? count : count - count % vector_lanes<T>;
     if (depth <= short_depth) {
       short_columns[static_cast<std::size_t>(depth - 1)](a, depth_stride, x, vectorised, alpha, beta, y, y_stride);
+    } else if (depth >= lanes && vectorised * depth <= nearest_elements<T>) {
+      multiply_near_columns(a, depth_stride, x, vectorised, depth, alpha, beta, y, y_stride);
     } else if (many_registers && (vectorised <= vector_lanes<T> || stays_cached<T>(depth_stride, depth) ||
                                   is_whole_lines(a, depth_stride, depth))) {
       for (ptrdiff_t i = 0; i < vectorised; i += vector_lanes<T>) {

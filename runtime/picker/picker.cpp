@@ -9,7 +9,9 @@
 #include <speedwell/machine.hpp>
 
 #include "runtime/dispatch.hpp"
+#include "runtime/machine.hpp"
 #include "runtime/message.hpp"
+#include "runtime/once.hpp"
 #include "runtime/picker/wisdom_file.hpp"
 #include "runtime/process.hpp"
 
@@ -97,10 +99,9 @@ class Picker {
 
 namespace {
 
-// Never destroyed: other threads may still call the library while the process exits.
 Picker& picker() {
-  static Picker& the_picker = *new Picker;
-  return the_picker;
+  constinit static Once<Picker> the_picker;
+  return the_picker.get([] { return Picker(); });
 }
 
 thread_local constinit CallProbe* probe = nullptr;
@@ -116,7 +117,12 @@ Wisdom current_wisdom() { return picker().wisdom(); }
 Limits machine_limits() {
   double last_level = 0;
   for (const Cache& cache : machine().caches) last_level = static_cast<double>(cache.bytes);
-  return {machine().default_threads, last_level};
+  return {machine().default_threads, last_level, group_ends(machine().cores, machine().default_threads)};
+}
+
+std::vector<Setting> machine_candidates() {
+  const Limits limits = machine_limits();
+  return candidates(limits.most_threads, limits.beside);
 }
 
 void forget_plans() { picker().forget(); }

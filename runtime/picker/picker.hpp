@@ -52,8 +52,9 @@ void set_wisdom(const Wisdom& wisdom);
 // A copy of what is in use; reads the file if that hasn't happened yet.
 Wisdom current_wisdom();
 
-// How this machine bounds the choices.
+// How this machine bounds the choices, and what may be picked here.
 Limits machine_limits();
+std::vector<Setting> machine_candidates();
 
 // With no call running: forgets the plans, and the wisdom too, so that the next call reads the file again.
 void forget_plans();

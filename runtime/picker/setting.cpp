@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <charconv>
+#include <set>
 
 #include "runtime/built.hpp"
 
@@ -11,9 +12,7 @@ namespace speedwell::runtime {
 namespace {
 
 bool is_built_kind(Setting::Kind kind) {
-  if (kind == Setting::openmp) return built<OpenMp>;
-  if (kind == Setting::tbb) return built<Tbb>;
-  return true;
+  return std::visit([](auto model) { return built<decltype(model)>; }, model_of({kind, 1}));
 }
 
 constexpr Setting::Kind kinds[] = {Setting::sequential, Setting::threads, Setting::openmp, Setting::tbb};
@@ -62,14 +61,16 @@ bool parse_setting(std::string_view text, Setting& setting) {
   return false;
 }
 
-std::vector<Setting> candidates(int most_threads) {
+std::vector<Setting> candidates(int most_threads, const std::vector<int>& beside) {
+  std::set<int> counts(beside.begin(), beside.end());
+  for (int count = 2; count < most_threads; count *= 2) counts.insert(count);
+  counts.insert(most_threads);
   std::vector<Setting> all = {{}};
-  for (int count = 2; count <= most_threads;) {
+  for (const int count : counts) {
+    if (count < 2 || count > most_threads) continue;
     for (const Setting::Kind kind : kinds) {
       if (kind != Setting::sequential && is_built_kind(kind)) all.push_back({kind, count});
     }
-    if (count == most_threads) break;
-    count = count * 2 < most_threads ? count * 2 : most_threads;
   }
   return all;
 }

@@ -32,7 +32,7 @@ std::string text(Setting setting);
 bool parse_setting(std::string_view text, Setting& setting);
 
 // What may be picked where so many threads are the most: sequential first, then for each number of threads (powers of
-// two, and the most) every model that is built. The order is that of preference among equals.
-std::vector<Setting> candidates(int most_threads);
+// two, those given beside, and the most) every model that is built. The order is that of preference among equals.
+std::vector<Setting> candidates(int most_threads, const std::vector<int>& beside = {});
 
 }  // namespace speedwell::runtime

@@ -90,7 +90,7 @@ void Wisdom::merge(const Wisdom& newer) {
 Predictor::Predictor(const Wisdom& wisdom, std::string_view kernel, Bound bound, Limits limits)
     : bound_(bound), slowness_(wisdom.cost.slowness_of(kernel)), cache_bytes_(limits.cache_bytes) {
   const TunedCurve* const curve = wisdom.curve(kernel, bound);
-  for (const Setting setting : candidates(limits.most_threads)) {
+  for (const Setting setting : candidates(limits.most_threads, limits.beside)) {
     candidates_.push_back({setting, wisdom.cost.fork_join(setting), wisdom.cost.speedup_of_memory(setting.count), {}});
   }
   if (curve == nullptr) return;

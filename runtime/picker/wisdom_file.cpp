@@ -18,6 +18,7 @@
 #include <optional>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <speedwell/error.hpp>
 #include <speedwell/machine.hpp>
@@ -70,26 +71,11 @@ struct Malformed {
   std::string why;
 };
 
-double positive(const json& value, const char* what) {
-  const double number = value.is_number() ? value.get<double>() : 0;
-  // Below a nanosecond's thousandth and above an hour nothing was measured.
-  if (!(number >= 1e-12 && number <= 1e6)) throw Malformed{std::string(what) + " is " + value.dump().substr(0, 40)};
-  return number;
-}
-
-const json& object_member(const json& of, const char* name) {
-  static const json none = json::object();
-  const auto found = of.find(name);
-  if (found == of.end()) return none;
-  if (!found->is_object()) throw Malformed{std::string("\"") + name + "\" is no object"};
-  return *found;
-}
-
+// 0 if it is none.
 int thread_count(const std::string& key) {
   char* end = nullptr;
   const long count = std::strtol(key.c_str(), &end, 10);
-  if (key.empty() || *end != '\0' || count < 1 || count > max_threads) throw Malformed{"\"" + key + "\" threads"};
-  return static_cast<int>(count);
+  return key.empty() || *end != '\0' || count < 1 || count > max_threads ? 0 : static_cast<int>(count);
 }
 
 json to_json(const Wisdom& wisdom) {
@@ -115,40 +101,195 @@ json to_json(const Wisdom& wisdom) {
           {"kernels", std::move(kernels)}};
 }
 
-// Settings of models that this build lacks are left out.
-Wisdom from_json(const json& of) {
+// Takes a file's parts as the parser comes to them. No tree of the whole is built: were memory to run out, that would
+// need some to be destroyed. What is wrong is kept until the end, where it is known whether the file is to be used at
+// all.
+class Reader final : public nlohmann::json_sax<json> {
+ public:
   Wisdom wisdom;
-  Setting setting;
-  for (const auto& [name, seconds] : object_member(of, "fork_join_s").items()) {
-    if (parse_setting(name, setting)) wisdom.cost.fork_join_s[setting] = positive(seconds, "a fork-join");
+  bool is_object = false;
+  std::optional<std::string> schema, machine;  // as they stand there
+  std::string malformed;                       // the first thing; empty: none
+
+  bool null() override { return value("null"); }
+  bool boolean(bool of) override { return value(of ? "true" : "false"); }
+  bool number_integer(number_integer_t of) override {
+    if (at() == Place::whole && key_ == "schema") schema = std::to_string(of);
+    return number(static_cast<double>(of));
   }
-  for (const auto& [name, speedup] : object_member(of, "memory_speedup").items()) {
-    wisdom.cost.memory_speedup[thread_count(name)] = positive(speedup, "a speedup of memory");
+  bool number_unsigned(number_unsigned_t of) override {
+    if (at() == Place::whole && key_ == "schema") schema = std::to_string(of);
+    return number(static_cast<double>(of));
   }
-  for (const auto& [kernel, times] : object_member(of, "slowness").items()) {
-    wisdom.cost.slowness[kernel] = positive(times, "a slowness");
+  bool number_float(number_float_t of, const string_t&) override { return number(of); }
+  bool string(string_t& of) override {
+    if (at() == Place::whole && key_ == "machine") machine = of;
+    return value(of);
   }
-  const json& kernels = object_member(of, "kernels");
-  if (kernels.size() > most_kernels || wisdom.cost.slowness.size() > most_kernels) throw Malformed{"too many kernels"};
-  for (const auto& [kernel, by_bound] : kernels.items()) {
-    if (!by_bound.is_object()) throw Malformed{"kernel \"" + kernel.substr(0, 40) + "\" is no object"};
-    for (int bound = 0; bound < bounds; ++bound) {
-      const auto points = by_bound.find(bound_names[bound]);
-      if (points == by_bound.end()) continue;
-      if (!points->is_array() || points->size() > most_points) throw Malformed{"a kernel's points are no short list"};
-      for (const json& point : *points) {
-        if (!point.is_object() || !point.contains("extent_s")) throw Malformed{"a point without extent"};
-        TunedPoint tuned = {positive(point["extent_s"], "an extent"), {}};
-        for (const auto& [name, seconds] : object_member(point, "times_s").items()) {
-          if (parse_setting(name, setting)) tuned.times_s.emplace_back(setting, positive(seconds, "a time"));
-        }
-        if (tuned.time_of({}) == nullptr) throw Malformed{"a point without a sequential time"};
-        wisdom.add(kernel, static_cast<Bound>(bound), tuned);
+  bool binary(binary_t&) override { return value("binary"); }
+
+  bool key(string_t& of) override {
+    key_ = of;
+    return true;
+  }
+
+  bool start_object(std::size_t) override {
+    is_object = is_object || places_.empty();
+    places_.push_back(place_of_object());
+    if (places_.back() == Place::kernel) {
+      kernel_ = key_;
+      if (++kernels_ > most_kernels) complain("too many kernels");
+    }
+    if (places_.back() == Place::point) point_ = {};
+    return true;
+  }
+
+  bool end_object() override {
+    if (at() == Place::point) end_point();
+    places_.pop_back();
+    return true;
+  }
+
+  bool start_array(std::size_t) override {
+    Place place = Place::ignored;
+    if (at() == Place::kernel) {
+      const auto bound = std::find(std::begin(bound_names), std::end(bound_names), key_);
+      if (bound != std::end(bound_names)) {
+        place = Place::points;
+        bound_ = static_cast<Bound>(bound - std::begin(bound_names));
+        points_ = 0;
       }
+    } else {
+      value("[...]");
+    }
+    places_.push_back(place);
+    return true;
+  }
+
+  bool end_array() override {
+    places_.pop_back();
+    return true;
+  }
+
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }
+
+ private:
+  enum class Place : unsigned char {
+    nowhere,
+    whole,
+    fork_join,
+    memory_speedup,
+    slowness,
+    kernels,
+    kernel,
+    points,
+    point,
+    times,
+    ignored
+  };
+
+  Place at() const { return places_.empty() ? Place::nowhere : places_.back(); }
+
+  void complain(const std::string& of) {
+    if (malformed.empty()) malformed = of;
+  }
+
+  static Place place_of_member(std::string_view name) {
+    if (name == "fork_join_s") return Place::fork_join;
+    if (name == "memory_speedup") return Place::memory_speedup;
+    if (name == "slowness") return Place::slowness;
+    return name == "kernels" ? Place::kernels : Place::ignored;
+  }
+
+  Place place_of_object() {
+    switch (at()) {
+      case Place::nowhere:
+        return Place::whole;
+      case Place::whole:
+        return place_of_member(key_);
+      case Place::kernels:
+        return Place::kernel;
+      case Place::points:
+        return Place::point;
+      case Place::point:
+        return key_ == "times_s" ? Place::times : Place::ignored;
+      default:
+        value("{...}");
+        return Place::ignored;
     }
   }
-  return wisdom;
-}
+
+  // Where a number is expected: nothing if it is none that was ever measured.
+  std::optional<double> measured(std::optional<double> number, const std::string& text, const char* what) {
+    // Below a nanosecond's thousandth and above an hour nothing was.
+    if (number && *number >= 1e-12 && *number <= 1e6) return number;
+    complain(std::string(what) + " is " + text.substr(0, 40));
+    return std::nullopt;
+  }
+
+  bool number(double of) { return value(fmt::format("{}", of), of); }
+
+  // A value that isn't one of an object or an array here.
+  bool value(const std::string& text, std::optional<double> number = {}) {
+    Setting setting;
+    switch (at()) {
+      case Place::whole:
+        if (place_of_member(key_) != Place::ignored) complain("\"" + key_ + "\" is no object");
+        break;
+      case Place::fork_join:
+        if (!parse_setting(key_, setting)) break;
+        if (const auto seconds = measured(number, text, "a fork-join")) wisdom.cost.fork_join_s[setting] = *seconds;
+        break;
+      case Place::memory_speedup:
+        if (const auto threads = thread_count(key_); threads == 0) {
+          complain("\"" + key_.substr(0, 40) + "\" threads");
+        } else if (const auto speedup = measured(number, text, "a speedup of memory")) {
+          wisdom.cost.memory_speedup[threads] = *speedup;
+        }
+        break;
+      case Place::slowness:
+        if (wisdom.cost.slowness.size() >= most_kernels) complain("too many kernels");
+        if (const auto times = measured(number, text, "a slowness")) wisdom.cost.slowness[key_] = *times;
+        break;
+      case Place::kernels:
+        complain("kernel \"" + key_.substr(0, 40) + "\" is no object");
+        break;
+      case Place::kernel:
+        if (std::find(std::begin(bound_names), std::end(bound_names), key_) == std::end(bound_names)) break;
+        complain("a kernel's points are no short list");
+        break;
+      case Place::points:
+        complain("a point without extent");
+        break;
+      case Place::point:
+        if (key_ == "times_s") complain("\"times_s\" is no object");
+        if (key_ != "extent_s") break;
+        if (const auto extent = measured(number, text, "an extent")) point_.extent_s = *extent;
+        break;
+      case Place::times:
+        if (!parse_setting(key_, setting)) break;  // of a model that this build lacks
+        if (const auto seconds = measured(number, text, "a time")) point_.times_s.emplace_back(setting, *seconds);
+        break;
+      case Place::nowhere:
+      case Place::ignored:
+        break;
+    }
+    return true;
+  }
+
+  void end_point() {
+    if (++points_ > most_points) complain("a kernel's points are no short list");
+    if (point_.extent_s == 0) complain("a point without extent");
+    if (point_.time_of({}) == nullptr) complain("a point without a sequential time");
+    if (malformed.empty()) wisdom.add(kernel_, bound_, point_);
+  }
+
+  std::vector<Place> places_;
+  std::string key_, kernel_;
+  Bound bound_ = Bound::arithmetic;
+  TunedPoint point_;
+  std::size_t kernels_ = 0, points_ = 0;
+};
 
 // The file's text; nothing if there is no file.
 std::optional<std::string> read_all(const std::string& path) {
@@ -183,21 +324,20 @@ ReadWisdom look_at(const std::string& path, const std::string& fingerprint, bool
   try {
     const std::optional<std::string> text = read_all(path);
     if (!text) return {};
-    const json whole = json::parse(*text, nullptr, false);
-    if (!whole.is_object()) throw Malformed{"it isn't a JSON object"};
-    const auto version = whole.find("schema");
-    if (version == whole.end() || !version->is_number_integer()) throw Malformed{"it has no \"schema\""};
-    if (*version != schema) {
-      return {{}, fmt::format("{} has schema {}, expected {}: not used", path, version->dump(), schema)};
+    Reader read;
+    if (!json::sax_parse(*text, &read) || !read.is_object) throw Malformed{"it isn't a JSON object"};
+    if (!read.schema) throw Malformed{"it has no \"schema\""};
+    if (*read.schema != std::to_string(schema)) {
+      return {{}, fmt::format("{} has schema {}, expected {}: not used", path, *read.schema, schema)};
     }
-    const auto of = whole.find("machine");
-    if (of == whole.end() || !of->is_string()) throw Malformed{"it has no \"machine\""};
-    if (*of != fingerprint) {
+    if (!read.machine) throw Malformed{"it has no \"machine\""};
+    if (*read.machine != fingerprint) {
       return {{},
-              path + " is of another machine (" + of->get<std::string>().substr(0, 200) + "), expected " + fingerprint +
+              path + " is of another machine (" + read.machine->substr(0, 200) + "), expected " + fingerprint +
                   ": not used"};
     }
-    return {from_json(whole), ""};
+    if (!read.malformed.empty()) throw Malformed{read.malformed};
+    return {std::move(read.wisdom), ""};
   } catch (const Malformed& wrong) {
     malformed = true;
     return {{}, path + " can't be used as wisdom: " + wrong.why};

@@ -21,10 +21,20 @@ struct Cache {
   int sharing_cores = 0;       // physical cores that share one instance
 };
 
+// A physical core that this process may use, and what it shares with others: cores share what has the same number, in
+// the order in which `cores` come to it.
+struct Core {
+  std::vector<int> cpus;  // its allowed logical CPUs, ascending: several with SMT
+  int kind = 0;           // 0: the fastest of this machine's ("P"), 1: the next ("E"), ...; all 0 where they are alike
+  int package = 0;        // the socket
+  int numa_node = 0;      // the memory next to it
+  int cache_group = 0;    // the last-level cache; the package where no cache is known
+};
+
 struct Machine {
   std::string cpu;                // the processor's own model name
   std::vector<int> allowed_cpus;  // logical CPUs this process may run on, ascending
-  std::vector<int> core_cpus;     // one logical CPU for each allowed physical core, in the order to fill them
+  std::vector<int> core_cpus;     // one logical CPU for each allowed physical core, in the order of `cores`
   std::vector<Cache> caches;      // data and unified caches of the first allowed core, by level
   int numa_nodes = 1;
   double quota_cpus = 0;    // CPU time a container's quota allows, in CPUs; 0: no quota
@@ -39,6 +49,10 @@ struct Machine {
   std::string isa_source;
 
   std::vector<int> sibling_cpus;  // the cores' other logical CPUs (SMT), in the same order; empty: there are none
+
+  // In the order to fill them with a growing number of threads: fast cores before slower ones, then one last-level
+  // cache's, the rest of its package's, other packages'. (And only then siblings: sibling_cpus.)
+  std::vector<Core> cores;
 };
 
 // Read once, at the first call; later calls return the same object. Throws InvalidArgument if SPEEDWELL_ISA or

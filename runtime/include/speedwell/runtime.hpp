@@ -6,8 +6,9 @@
 // the library made, they are ended before the fork (and made again when next needed), so that the program's own OpenMP
 // works in the child; oneTBB itself doesn't support a child that goes on using it.
 //
-// Nesting. A call inside an OpenMP region, a oneTBB task or a thread of Speedwell's pool runs sequentially. Calls from
-// many threads at once that leave the number of threads open share the machine's cores among them.
+// Nesting. A call inside an OpenMP region, a oneTBB task or a thread of Speedwell's pool runs sequentially; in a
+// tbb::task_arena that has fewer threads than the machine has cores, on no more than these. Calls from many threads at
+// once that leave the number of threads open share the machine's cores among them.
 #pragma once
 
 #include <string_view>
@@ -39,7 +40,8 @@ using MessageHandler = void (*)(MessageLevel level, std::string_view text);
 void set_message_handler(MessageHandler handler);
 
 // Ends the threads that the library made and frees what it holds. Call it before the library is unloaded, while no
-// kernel is running; a later call starts afresh.
+// kernel is running; a later call starts afresh. OpenMP's and oneTBB's own threads end as far as they can be ended from
+// here, which is not while other threads of the program live that have used them; their libraries stay loaded then.
 void shutdown();
 
 }  // namespace speedwell
