@@ -81,7 +81,7 @@ asio::awaitable<void> run(Lane& lane, int number, asio::thread_pool& pool) {
       task.compute(unit);
     }
     // Nobody takes the thread from a coroutine: it must let the others have a turn.
-    co_await asio::post(use_awaitable);
+    if (unit + 1 < task.units()) co_await asio::post(use_awaitable);
   }
   task.finish();
 }

@@ -36,11 +36,12 @@ Size size_of(Nature nature, Work work) {
     case Nature::matmul:
       return work == Work::kernels ? Size{896, 16} : Size{56, 1};
     case Nature::filter:
-      return work == Work::kernels ? Size{1024, 16} : Size{96, 1};
+      return work == Work::kernels ? Size{1024, 16} : Size{160, 1};
     case Nature::triad:
-      return work == Work::kernels ? Size{1 << 23, 32} : Size{1 << 16, 1};
+      // Whole, or coroutines would find in the caches what another one has just read.
+      return work == Work::kernels ? Size{1 << 23, 1} : Size{1 << 16, 1};
     case Nature::mixed:
-      return work == Work::kernels ? Size{1024, 8} : Size{48, 1};
+      return work == Work::kernels ? Size{1024, 8} : Size{96, 1};
     default:
       return {};
   }
