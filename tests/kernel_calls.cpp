@@ -9,7 +9,6 @@
 #include <speedwell/inclusive_scan.hpp>
 #include <speedwell/matmul.hpp>
 #include <speedwell/reduce.hpp>
-#include <speedwell/sort.hpp>
 
 namespace tests {
 
@@ -74,18 +73,11 @@ std::uint64_t inclusive_scan(const Backend& backend) {
   return hash(out);
 }
 
-std::uint64_t sort(const Backend& backend) {
-  std::vector<std::uint32_t> keys = numbers<std::uint32_t>(40'000);
-  for (std::size_t i = 0; i < keys.size(); ++i) keys[i] = keys[i] << 16 | static_cast<std::uint32_t>(i * 7919 % 65536);
-  speedwell::sort(std::span(keys), {.backend = backend});
-  return hash(keys);
-}
-
 }  // namespace
 
 const KernelCall kernel_calls[number_of_kernel_calls] = {
     {"matmul", matmul}, {"gaussian_blur", gaussian_blur},   {"equalize", equalize},
-    {"sum", sum},       {"inclusive_scan", inclusive_scan}, {"sort", sort},
+    {"sum", sum},       {"inclusive_scan", inclusive_scan},
 };
 
 }  // namespace tests
