@@ -11,8 +11,9 @@
 
 namespace speedwell::runtime {
 
-// Leased for one call. It has fewer threads where the system refuses some. Arenas are kept and reused by thread count, one for each call that runs at the same time. While
-// more threads are leased than oneTBB would give by itself, its process-wide limit is raised.
+// Leased for one call. It has fewer threads where the system refuses some. Arenas are kept and reused by thread count,
+// one for each call that runs at the same time. While more threads are leased than oneTBB would give by itself, its
+// process-wide limit is raised.
 class TbbArena {
  public:
   explicit TbbArena(Tbb wanted);

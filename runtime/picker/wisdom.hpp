@@ -78,7 +78,7 @@ struct Prediction {
 // What bounds every answer for one machine.
 struct Limits {
   int most_threads = 1;
-  double cache_bytes = 0;   // of the last level; 0: unknown, and all calls count as going to memory
+  double cache_bytes = 0;     // of the last level; 0: unknown, and all calls count as going to memory
   std::vector<int> beside{};  // numbers of threads that are of interest here, beside powers of two
 };
 
