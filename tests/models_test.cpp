@@ -194,7 +194,7 @@ double both_compute(const std::vector<Bar>& bars) {
 TEST_F(ModelsTest, UnderOneLockThreadsTakeTurns) {
   Job locked = job("global_lock", Nature::matmul, 2);
   locked.tasks = 2;
-  locked.size = 700;
+  locked.size = 1400;  // several times the lock's interval
   locked.units = 100;
   const Sample turns = sample(locked);
   EXPECT_EQ(turns.in_flight, 2);

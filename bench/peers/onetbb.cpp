@@ -32,7 +32,10 @@ class OneTbbPeer final : public Peer {
     if (auto* i64 = dynamic_cast<ScanWorkload<std::int64_t>*>(&workload)) return scan(*i64);
     if (auto* f32 = dynamic_cast<SortWorkload<float>*>(&workload)) return sort(*f32);
     if (auto* i32 = dynamic_cast<SortWorkload<std::int32_t>*>(&workload)) return sort(*i32);
+    if (auto* u32 = dynamic_cast<SortWorkload<std::uint32_t>*>(&workload)) return sort(*u32);
+    if (auto* i64 = dynamic_cast<SortWorkload<std::int64_t>*>(&workload)) return sort(*i64);
     if (auto* u64 = dynamic_cast<SortWorkload<std::uint64_t>*>(&workload)) return sort(*u64);
+    if (auto* f64 = dynamic_cast<SortWorkload<double>*>(&workload)) return sort(*f64);
     return {};
   }
 
