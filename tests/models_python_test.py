@@ -4,6 +4,7 @@
     models_python_test.py PROGRAM [LIBRARY]
 """
 import concurrent.futures
+import contextlib
 import json
 import os
 import signal
@@ -293,24 +294,26 @@ class ModelsTest(unittest.TestCase):
         if GIL:
             self.refused(1, "runs with a GIL", "python_free_threading", "matmul")
 
+    # Amid its task: a server that never answers has heard from each worker.
     def test_a_worker_is_killed(self):
-        command = self.command("python_multiprocessing", "timers", delay_ms=30000)
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
-            os.kill(self.wait_for_worker(program.pid), signal.SIGKILL)
-            output, errors = program.communicate(timeout=60)
+        with socket.create_server(("127.0.0.1", 0)) as silent, contextlib.ExitStack() as connections:
+            silent.settimeout(60)
+            command = self.command("python_multiprocessing", "requests", port=silent.getsockname()[1])
+            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+                for _ in range(2):
+                    connections.enter_context(silent.accept()[0])
+                os.kill(self.worker_of(program.pid), signal.SIGKILL)
+                output, errors = program.communicate(timeout=60)
         self.assertEqual((program.returncode, output), (1, ""))
         self.assertIn("process in the process pool was terminated abruptly", errors)
 
-    def wait_for_worker(self, parent):
-        until = time.monotonic() + 30
-        while time.monotonic() < until:
-            with open(f"/proc/{parent}/task/{parent}/children", encoding="ascii") as children:
-                for child in children.read().split():
-                    with open(f"/proc/{child}/cmdline", "rb") as command:
-                        if b"spawn_main" in command.read():
-                            return int(child)
-            time.sleep(0.01)
-        self.fail("no worker came up in 30 s")
+    def worker_of(self, parent):
+        with open(f"/proc/{parent}/task/{parent}/children", encoding="ascii") as children:
+            for child in children.read().split():
+                with open(f"/proc/{child}/cmdline", "rb") as command:
+                    if b"spawn_main" in command.read():
+                        return int(child)
+        self.fail("there is no worker")
 
 
 if __name__ == "__main__":

@@ -40,6 +40,14 @@ json ask(Children& children, const Children::Key& child, const json& question) {
   return answer;
 }
 
+// What others do on the machine meanwhile only adds, and a fork-join that once waited for a core must not count for
+// ever; the very least may be luck.
+double lower_quartile(std::vector<double> seconds) {
+  const auto quarter = seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 4);
+  std::nth_element(seconds.begin(), quarter, seconds.end());
+  return *quarter;
+}
+
 double median_in(const RacedSetting& raced, std::size_t first) {
   std::vector<double> half;
   for (std::size_t round = first; round < raced.seconds.size(); round += 2) half.push_back(raced.seconds[round]);
@@ -166,25 +174,27 @@ runtime::CostModel calibrate(Children& children, const std::vector<TunedKernel>&
   const RaceRules quick = {.sample_s = 1e-3, .rounds = 5, .far = 0};
   show("calibrating: fork-joins");
   const std::vector<RacedSetting> joins = race(children, fork_join_case, all, quick, random);
-  const double alone = scaling::median(joins.front().seconds);
+  const double alone = lower_quartile(joins.front().seconds);
   for (const RacedSetting& raced : joins) {
     // No fork-join of threads on several cores is shorter than a cache line's way to the other and back.
     constexpr double least_s = 2e-7;
     if (raced.setting.count > 1) {
-      cost.fork_join_s[raced.setting] = std::max(scaling::median(raced.seconds) - alone, least_s);
+      cost.fork_join_s[raced.setting] = std::max(lower_quartile(raced.seconds) - alone, least_s);
     }
   }
   show("calibrating: memory");
   std::vector<Setting> by_threads = all;
   std::erase_if(by_threads, [](Setting setting) { return setting.count > 1 && setting.kind != Setting::threads; });
-  const std::vector<RacedSetting> memory = race(children, memory_case, by_threads, quick, random);
+  // Other guests of a machine take its bandwidth for longer than a few rounds last.
+  const RaceRules longer = {.sample_s = 1e-3, .rounds = 15, .far = 0};
+  const std::vector<RacedSetting> memory = race(children, memory_case, by_threads, longer, random);
   for (const RacedSetting& raced : memory) {
-    cost.memory_speedup[raced.setting.count] = scaling::median(memory.front().seconds) / scaling::median(raced.seconds);
+    cost.memory_speedup[raced.setting.count] = lower_quartile(memory.front().seconds) / lower_quartile(raced.seconds);
   }
   for (const TunedKernel& kernel : kernels) {
     show(fmt::format("calibrating: {}", kernel.name));
     const std::vector<RacedSetting> one = race(children, kernel.calibration.name(), {Setting{}}, quick, random);
-    cost.slowness[kernel.name] = scaling::median(one.front().seconds) / kernel.calibration_extent.seconds;
+    cost.slowness[kernel.name] = lower_quartile(one.front().seconds) / kernel.calibration_extent.seconds;
   }
   return cost;
 }

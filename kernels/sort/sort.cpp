@@ -76,8 +76,10 @@ runtime::Choice choose(std::span<const T> in, const Backend& backend) {
     if (choice.threads > 1 || tile.ascends(in.data(), n) || tile.descends(in.data(), n)) return choice;
   }
   // It takes as long as 4 operations a byte for each of log2(n) levels. A quarter of that is said: three passes over
-  // the keys each end with a join.
-  const double levels = std::log2(static_cast<double>(n) + 1);
+  // the keys each end with a join. Less for few keys, as what sharing adds, a sample and its buckets, must pay too.
+  constexpr double sharing_pays = 4e4;
+  const auto keys = static_cast<double>(n);
+  const double levels = std::log2(keys + 1) * keys / (keys + sharing_pays);
   return runtime::choose(kernel<T>, backend, {.flops = bytes * levels, .bytes = 2 * bytes / 4});
 }
 
