@@ -243,7 +243,7 @@ TEST(Profile, CountsCallsAndSaysWhenThereWasNoTimeForRounds) {
       {.budget_s = 0.05});
   EXPECT_EQ(nature.calls, calls);
   EXPECT_EQ(nature.rounds, 1);
-  EXPECT_GE(nature.call_ns, 60e6);
+  EXPECT_GE(nature.call_ns, 40e6);  // less what it stood in the queue
   EXPECT_THAT(advise(nature).reason, HasSubstr("There was time for one round only"));
 }
 

@@ -28,6 +28,12 @@ void* operator new(std::size_t bytes, std::align_val_t alignment) {
   const auto unit = static_cast<std::size_t>(alignment);
   return tests::counted(std::aligned_alloc(unit, (bytes + unit - 1) / unit * unit));
 }
+// The standard library's own would call the one above, but a sanitizer has one of its own in its place.
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
+  void* const memory = std::malloc(bytes > 0 ? bytes : 1);
+  if (memory != nullptr) tests::counted(memory);
+  return memory;
+}
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
