@@ -172,7 +172,7 @@ int count_kind(const Journal& journal, const std::string& kind) {
 
 TEST_F(Cli, HelpAndVersion) {
   EXPECT_EQ(run({fake_command, "--help"}).status, 0);
-  for (const char* const verb : {"machine", "bench", "report", "filter", "ladder"}) {
+  for (const char* const verb : {"machine", "bench", "report", "filter", "ladder", "models"}) {
     const Result result = run({fake_command, verb, "--help"});
     EXPECT_EQ(result.status, 0) << verb;
     EXPECT_THAT(result.out, HasSubstr("--help"));
@@ -193,11 +193,12 @@ TEST_F(Cli, WrongUseSaysWhatWasGivenAndExpected) {
   const Wrong wrong[] = {
       {{},
        2,
-       "no verb given, expected one of machine, bench, report, compare, race, tune, plan, regret, filter, ladder"},
+       "no verb given, expected one of machine, bench, report, compare, race, tune, plan, regret, filter, ladder, "
+       "models"},
       {{"bnch"},
        2,
        "unknown verb 'bnch', expected one of machine, bench, report, compare, race, tune, plan, regret, filter, "
-       "ladder, did you mean "
+       "ladder, models, did you mean "
        "'bench'?"},
       {{"bench", "--treads", "2"}, 2, "'--treads', did you mean '--threads'?"},
       {{"bench", "--threads", "-1"}, 2, "'-1' in --threads -1 is not a thread count; expected numbers from 1 to 1024"},
