@@ -138,10 +138,12 @@ TEST(ThreadPool, PaysForShortCallsWhileItIsAwakeOnly) {
   EXPECT_TRUE(thread_pool().pays(1));
   // One after the other they add up.
   EXPECT_TRUE(eventually([] { return thread_pool().pays(1e-6); }));
-  EXPECT_TRUE(eventually([] {
-    participants(2, 2);
-    return thread_pool().pays(1e-9);
-  }));
+  if (std::thread::hardware_concurrency() > 1) {  // else a worker never stays awake
+    EXPECT_TRUE(eventually([] {
+      participants(2, 2);
+      return thread_pool().pays(1e-9);
+    }));
+  }
   EXPECT_TRUE(eventually([] {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
     return !thread_pool().pays(1e-9);
