@@ -94,9 +94,14 @@ struct Resolve {
 Choice pick(Kernel& kernel, Work work) {
   const Extent extent = extent_of(work);
   const Plan::Curve& curve = plan_of(kernel).curve(extent.bound);
-  const Setting& setting = curve.at(extent.seconds);
-  if (setting.kind == Setting::sequential) return {Sequential{}, 1, curve.alone};
-  return within_surroundings({model_of(setting), setting.count, curve.tuned ? tuned_parallel : large_enough});
+  const Step& step = curve.at(extent.seconds);
+  if (step.setting.kind == Setting::sequential) return {Sequential{}, 1, curve.alone};
+  const Choice choice =
+      within_surroundings({model_of(step.setting), step.setting.count, curve.tuned ? tuned_parallel : large_enough});
+  if (std::holds_alternative<Threads>(choice.model) && !thread_pool().pays(extent.seconds * step.slowness)) {
+    return {Sequential{}, 1, too_short_to_wake};
+  }
+  return choice;
 }
 
 Choice choose_automatically(Kernel& kernel, Work work) {

@@ -17,6 +17,7 @@
 #include "runtime/picker/setting.hpp"
 #include "runtime/process.hpp"
 #include "runtime/reasons.hpp"
+#include "runtime/thread_pool.hpp"
 
 namespace speedwell::runtime {
 
@@ -105,6 +106,8 @@ void run_on(const Choice& choice, const Participants& participants, On&& on) {
     return record_run(choice, participants);
   }
   const Admission admission(choice);
+  // A number that the library chose is for speed, so nobody is waited for who only makes it slower.
+  const LateThreads late(choice.exact ? Late::waited_for : Late::left_out);
   std::visit(
       [&](auto model) {
         if constexpr (built<decltype(model)>) on(model);

@@ -15,6 +15,9 @@ inline constexpr std::string_view too_few_blocks = "as many threads as blocks of
 // The reason of a call that is left to Automatic and over before other threads would have begun.
 inline constexpr std::string_view too_small = "too small to pay for a fork-join";
 
+// That of one which would pay if the library's threads were awake.
+inline constexpr std::string_view too_short_to_wake = "too short to wake sleeping threads for";
+
 inline constexpr std::string_view one_core = "one core allowed";
 
 // Those of a call that is left to Automatic where the kernel was tuned on this machine.

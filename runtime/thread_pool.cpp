@@ -7,12 +7,14 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <exception>
 #include <string>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 #include <speedwell/backend.hpp>
 
@@ -42,20 +44,56 @@ void pause() {
 #endif
 }
 
-// Returns once `word` isn't `old`.
-void wait_while(const std::atomic<int>& word, int old, bool may_spin) {
-  if (may_spin) {
-    for (int i = 0; i < spins; ++i) {
-      if (word.load(std::memory_order_acquire) != old) return;
-      pause();
-    }
-    for (int i = 0; i < yields; ++i) {
-      if (word.load(std::memory_order_acquire) != old) return;
-      std::this_thread::yield();
-    }
+// Whether `word` turns out not to be `old` while it is looked at.
+bool spin_while(const std::atomic<int>& word, int old) {
+  for (int i = 0; i < spins; ++i) {
+    if (word.load(std::memory_order_acquire) != old) return true;
+    pause();
   }
-  word.wait(old, std::memory_order_acquire);
+  for (int i = 0; i < yields; ++i) {
+    if (word.load(std::memory_order_acquire) != old) return true;
+    std::this_thread::yield();
+  }
+  return false;
 }
+
+using Clock = std::chrono::steady_clock;
+
+double seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+// What one thread takes for a call which takes as long if a sleeping worker is woken for it. With `woken` from the call
+// to the worker's first step, and `waking` what of that the caller is busy with waking it, so that it works alone
+// between:
+//
+//   T(2) = woken + (T(1) - (woken - waking)) / 2 = T(1)   where   T(1) = woken + waking
+//
+// Learned from calls, as it is some 5 us on one machine and 150 us on another, or after a longer sleep. It begins low,
+// as waking once in vain costs less than never to find out.
+class WakeCost {
+ public:
+  double value() const { return seconds_.load(std::memory_order_relaxed); }
+  void learn(double seen) { set(value() + (std::clamp(seen, least, most) - value()) / 2); }
+  // What was true once is tried again in the end.
+  void doubt() { set(std::max(value() * 0.98, least)); }
+
+ private:
+  static constexpr double least = 2e-6;
+  static constexpr double most = 200e-6;  // more is another program's load
+  void set(double value) { seconds_.store(value, std::memory_order_relaxed); }
+
+  std::atomic<double> seconds_ = 10e-6;
+};
+constinit WakeCost wake_cost;
+
+// Calls that the calling thread has done alone, as workers slept, while a worker would have stayed awake between them.
+struct Streak {
+  double alone_s = 0;
+  Clock::time_point end{};
+};
+thread_local constinit Streak streak;
+
+// About how long a worker looks before it sleeps.
+constexpr auto awake_for = std::chrono::microseconds(50);
 
 // The units begin..end-1 that a thread has yet to do, in one word. Its owner takes from the front, one by one; others
 // take the back half.
@@ -100,9 +138,10 @@ struct Worker;
 // One parallel_for, on its caller's stack.
 class Job {
  public:
-  Job(std::ptrdiff_t count, void (*body)(void* context, std::ptrdiff_t i), void* context)
+  Job(std::ptrdiff_t count, void (*body)(void* context, std::ptrdiff_t i), void* context, Late late)
       : body_(body),
         context_(context),
+        late_(late),
         count_(count),
         unit_((count - 1) / UINT32_MAX + 1),
         units_(static_cast<std::uint32_t>((count - 1) / unit_ + 1)) {}
@@ -122,6 +161,10 @@ class Job {
  private:
   void lease_workers(int wanted);
   void give_workers_back();
+  void call_workers();
+  void finish(int place);
+  void learn_wake_cost();
+  void run_first_unit(int place);
   std::uint32_t share_begin(int place) const {
     return static_cast<std::uint32_t>(std::uint64_t{units_} * static_cast<unsigned>(place) /
                                       static_cast<unsigned>(threads_));
@@ -131,11 +174,13 @@ class Job {
 
   void (*body_)(void* context, std::ptrdiff_t i);
   void* context_;
+  Late late_;
   std::ptrdiff_t count_;
   std::ptrdiff_t unit_;  // indices that are handed out together: 1, unless there are more than a Range can hold
   std::uint32_t units_;
   int threads_ = 1;
   bool may_spin_ = false;
+  Clock::time_point called_{}, woken_{};  // before and after the first worker is woken; unset if it is awake
   std::atomic<bool> stopped_ = false;
   std::atomic<bool> failed_ = false;
   std::exception_ptr exception_;  // written by the one thread that set failed_
@@ -146,13 +191,16 @@ class Job {
 };
 
 struct alignas(apart) Worker {
-  enum State { idle, working, ending };
-  // The worker waits while `idle`, its caller while `working`: never both, so one notification is enough.
+  // A worker is called by its caller and begins to work by itself, so that until then the call can be taken back.
+  enum State { idle, called, working, ending };
+  // The worker waits while `idle`, its caller while it isn't: never both, so one notification is enough.
   std::atomic<int> state = idle;
   Job* job = nullptr;
   int place = 0;
-  bool may_spin = false;  // when it is through with its job
-  int kept_off = -1;      // the CPU it was last told to keep off
+  bool may_spin = false;            // when it is through with its job
+  std::atomic<bool> asleep = true;  // or about to be, or not yet awake
+  Clock::time_point begun{};        // with the job, if it slept before
+  int kept_off = -1;                // the CPU it was last told to keep off
   Worker* next_idle = nullptr;
   Worker* next = nullptr;  // in the list of all
   std::thread thread;
@@ -160,17 +208,27 @@ struct alignas(apart) Worker {
 
   void serve();
   void keep_off(int cpu);
+  // Whether this thread is the one to change the state of a called worker.
+  bool change_from_called(State to) {
+    int expected = called;
+    return state.compare_exchange_strong(expected, to, std::memory_order_acquire, std::memory_order_relaxed);
+  }
 };
 
 struct Pool {
-  Worker* idle = nullptr;
+  Worker* idle = nullptr;  // the one that the next call leases first
   Worker* all = nullptr;
   Worker* abandoned = nullptr;  // the parent's, in a forked child: kept so that their memory isn't lost sight of
 };
 
 constinit Pool pool;  // guarded by process_lock()
 
+// pool.idle, for those who only look.
+constinit std::atomic<Worker*> first_idle = nullptr;
+void show_first_idle() { first_idle.store(pool.idle, std::memory_order_release); }
+
 thread_local constinit bool inside = false;
+thread_local constinit Late late_threads = Late::waited_for;
 
 void Job::run_unit(std::uint32_t unit) noexcept {
   const std::ptrdiff_t begin = static_cast<std::ptrdiff_t>(unit) * unit_;
@@ -195,9 +253,13 @@ bool Job::steal(int place) {
   return false;
 }
 
-void Job::work(int place) {
-  // Each place's first unit is its own: it isn't in any range, so that every thread takes part however late it comes.
+// Each place's first unit is its own: it isn't in any range, so that every thread takes part however late it comes.
+void Job::run_first_unit(int place) {
   if (const std::uint32_t first = share_begin(place); first < share_begin(place + 1)) run_unit(first);
+}
+
+void Job::work(int place) {
+  run_first_unit(place);
   Range& own = *ranges_[place];
   do {
     std::uint32_t unit;
@@ -215,8 +277,15 @@ void Worker::serve() {
   inside = true;
   pthread_setname_np(pthread_self(), "speedwell");
   while (true) {
-    wait_while(state, idle, may_spin);
+    const bool sleeps = !may_spin || !spin_while(state, idle);
+    if (sleeps) {
+      asleep.store(true, std::memory_order_relaxed);
+      state.wait(idle, std::memory_order_acquire);
+      asleep.store(false, std::memory_order_relaxed);
+    }
     if (state.load(std::memory_order_acquire) == ending) return;
+    if (!change_from_called(working)) continue;  // too late
+    if (sleeps) begun = Clock::now();
     job->wake_below(place);
     job->work(place);
     may_spin = job->may_spin();
@@ -302,6 +371,7 @@ void Job::lease_workers(int wanted) {
       workers_[threads_++] = pool.idle;
       pool.idle = pool.idle->next_idle;
     }
+    show_first_idle();
   }
   while (threads_ < wanted) {
     Worker* worker = start_worker();
@@ -320,6 +390,7 @@ void Job::give_workers_back() {
     workers_[place]->next_idle = pool.idle;
     pool.idle = workers_[place];
   }
+  show_first_idle();
 }
 
 void Job::run(int threads) {
@@ -334,24 +405,59 @@ void Job::run(int threads) {
     const std::uint32_t end = share_begin(place + 1);
     ranges_[place]->set(std::min(share_begin(place) + 1, end), end);
   }
+  call_workers();
+  {
+    const Inside now;
+    work(0);
+    for (int place = 1; place < threads_; ++place) finish(place);
+  }
+  learn_wake_cost();
+  give_workers_back();
+}
+
+void Job::call_workers() {
+  if (threads_ == 1) return;
+  const bool wakes = workers_[1]->asleep.load(std::memory_order_relaxed);
+  if (wakes) called_ = Clock::now();
   const int own_cpu = may_spin_ ? sched_getcpu() : -1;
   for (int place = 1; place < threads_; ++place) {
     Worker& worker = *workers_[place];
     if (own_cpu >= 0) worker.keep_off(own_cpu);
     worker.job = this;
     worker.place = place;
-    worker.state.store(Worker::working, std::memory_order_release);
+    worker.begun = {};
+    worker.state.store(Worker::called, std::memory_order_release);
   }
-  {
-    const Inside now;
-    wake_below(0);
-    work(0);
+  wake_below(0);
+  if (wakes) woken_ = Clock::now();
+}
+
+// The caller is through, so of a worker that hasn't begun nothing is left but its first unit. Doing that at once is
+// never later than leaving it to a worker that comes this very moment.
+void Job::finish(int place) {
+  Worker& worker = *workers_[place];
+  if (late_ == Late::left_out && worker.change_from_called(Worker::idle)) return run_first_unit(place);
+  for (int state; (state = worker.state.load(std::memory_order_acquire)) != Worker::idle;) {
+    if (!may_spin_ || !spin_while(worker.state, state)) worker.state.wait(state, std::memory_order_acquire);
   }
-  for (int place = 1; place < threads_; ++place) wait_while(workers_[place]->state, Worker::working, may_spin_);
-  give_workers_back();
+}
+
+void Job::learn_wake_cost() {
+  if (woken_ == Clock::time_point()) return;
+  const double caller_s = seconds(woken_ - called_);
+  const Clock::time_point begun = workers_[1]->begun;
+  if (begun != Clock::time_point()) return wake_cost.learn(seconds(begun - called_) + caller_s);
+  // It hadn't come by now, if it wasn't awake after all.
+  if (const double least_s = seconds(Clock::now() - called_) + caller_s; least_s > wake_cost.value()) {
+    wake_cost.learn(least_s);
+  }
 }
 
 }  // namespace
+
+LateThreads::LateThreads(Late late) : before_(std::exchange(late_threads, late)) {}
+
+LateThreads::~LateThreads() { late_threads = before_; }
 
 void ThreadPool::parallel_for(int threads, std::ptrdiff_t count, void (*body)(void* context, std::ptrdiff_t i),
                               void* context) {
@@ -362,9 +468,26 @@ void ThreadPool::parallel_for(int threads, std::ptrdiff_t count, void (*body)(vo
     return;
   }
   note_parallel_use();
-  Job job(count, body, context);
+  Job job(count, body, context, late_threads);
   job.run(threads);
   if (job.exception()) std::rethrow_exception(job.exception());
+}
+
+bool ThreadPool::pays(double alone_s) {
+  const Worker* const first = first_idle.load(std::memory_order_acquire);
+  if (first != nullptr && !first->asleep.load(std::memory_order_relaxed)) return true;
+  const double wake_s = wake_cost.value();
+  if (alone_s >= wake_s) return true;
+  const Clock::time_point now = Clock::now();
+  if (now > streak.end + awake_for) streak.alone_s = 0;
+  streak.alone_s += alone_s;
+  if (streak.alone_s >= wake_s) {
+    streak.alone_s = 0;
+    return true;
+  }
+  streak.end = now + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(alone_s));
+  wake_cost.doubt();
+  return false;
 }
 
 void ThreadPool::shutdown() {
@@ -373,6 +496,7 @@ void ThreadPool::shutdown() {
     const std::lock_guard lock(process_lock());
     worker = pool.all;
     pool = Pool{.abandoned = pool.abandoned};
+    show_first_idle();
   }
   while (worker != nullptr) {
     Worker* const next = worker->next;
@@ -397,6 +521,7 @@ void abandon_workers() {
   while (*end != nullptr) end = &(*end)->next;
   *end = pool.abandoned;
   pool = Pool{.abandoned = pool.all};
+  show_first_idle();
 }
 
 }  // namespace speedwell::runtime

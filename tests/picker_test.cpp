@@ -26,6 +26,8 @@
 #include "runtime/dispatch.hpp"
 #include "runtime/picker/picker.hpp"
 #include "runtime/picker/wisdom_file.hpp"
+#include "runtime/reasons.hpp"
+#include "runtime/thread_pool.hpp"
 
 namespace speedwell::runtime {
 namespace {
@@ -419,6 +421,16 @@ constinit Kernel own_kernel("picker_test", "f32");
 class Picked : public testing::Test {
  protected:
   ~Picked() override { forget_plans(); }
+
+  // As one of many calls in a row, so that it doesn't matter whether the pool's threads sleep.
+  static Choice choose_in_a_row(Work work) {
+    Choice choice;
+    for (int call = 0; call < 1000; ++call) {
+      choice = choose(own_kernel, Automatic{}, work);
+      if (choice.reason != too_short_to_wake) break;
+    }
+    return choice;
+  }
 };
 
 TEST_F(Picked, NewWisdomChangesTheChoice) {
@@ -429,12 +441,28 @@ TEST_F(Picked, NewWisdomChangesTheChoice) {
   Wisdom tuned;
   tuned.add(own_kernel.name(), Bound::arithmetic, {1e-5, {{one, 1e-5}, {two, 6e-6}}});
   set_wisdom(tuned);
-  const Choice choice = choose(own_kernel, Automatic{}, work);
+  const Choice choice = choose_in_a_row(work);
   EXPECT_EQ(choice.threads, 2);
   EXPECT_THAT(std::string(choice.reason), HasSubstr("tuned"));
   EXPECT_FALSE(choice.exact);
   set_wisdom({});
   EXPECT_EQ(choose(own_kernel, Automatic{}, work).threads, 1);
+}
+
+TEST_F(Picked, SleepingThreadsArentWokenForAShortCall) {
+  if (machine().default_threads == 1) GTEST_SKIP() << "one core allowed";
+  Wisdom tuned;
+  tuned.add(own_kernel.name(), Bound::arithmetic, {1e-6, {{one, 1e-6}, {two, 5e-7}}});
+  set_wisdom(tuned);
+  thread_pool().shutdown();  // these must even be made
+  const Choice alone = choose(own_kernel, Automatic{}, {.flops = 1e5});
+  EXPECT_EQ(alone.threads, 1);
+  EXPECT_EQ(alone.reason, too_short_to_wake);
+  EXPECT_EQ(choose_in_a_row({.flops = 1e5}).threads, 2);
+  EXPECT_EQ(choose(own_kernel, Automatic{}, {.flops = 1e9}).threads, 2);
+  // Nobody asks the pool what others' threads do.
+  EXPECT_EQ(choose(own_kernel, Threads{2}, {.flops = 1e5}).threads, 2);
+  EXPECT_EQ(choose(own_kernel, Threads{}, {.flops = 1e5}).threads, machine().default_threads);
 }
 
 TEST_F(Picked, ManyThreadsMayAskWhileWisdomChanges) {

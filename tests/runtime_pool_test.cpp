@@ -16,6 +16,8 @@
 #include <thread>
 #include <vector>
 
+#include <speedwell/machine.hpp>
+
 #include "runtime/thread_pool.hpp"
 
 // ThreadSanitizer asks for it: without this it ends a forked child that makes threads, which some of these tests do.
@@ -26,6 +28,8 @@ extern "C" const char* __tsan_default_options() {  // NOLINT(bugprone-reserved-i
 namespace {
 
 using speedwell::runtime::inside_thread_pool;
+using speedwell::runtime::Late;
+using speedwell::runtime::LateThreads;
 using speedwell::runtime::thread_pool;
 
 // Waits until `done`, but not for ever: a broken pool must fail the test, not hang it.
@@ -94,6 +98,58 @@ TEST(ThreadPool, UsesExactlyTheThreadsAskedFor) {
     }
   }
   EXPECT_EQ(participants(8, 3), 3u);
+}
+
+TEST(ThreadPool, LeavesOutWhoComesLate) {
+  // A worker that has slept for milliseconds comes long after an empty index is done.
+  EXPECT_EQ(participants(2, 2), 2u);
+  const LateThreads late(Late::left_out);
+  EXPECT_TRUE(eventually([] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    return participants(2, 2) == 1;
+  }));
+  {
+    const LateThreads waited_for(Late::waited_for);
+    EXPECT_EQ(participants(4, 4), 4u);
+  }
+  for (int round = 0; round < 300; ++round) {
+    for (const int threads : {2, 3, 5, 16}) {
+      for (const int count : {2, 5, 16, 100}) expect_each_index_once(threads, count);
+    }
+    EXPECT_LE(participants(3, 7), 3u);
+    if (round % 30 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_THROW(thread_pool().parallel_for(3, 3, [](std::ptrdiff_t) { throw std::out_of_range("all"); }),
+               std::out_of_range);
+  EXPECT_FALSE(inside_thread_pool());
+}
+
+TEST(ThreadPool, ManyCallersLeaveOutWhoComesLate) {
+  std::vector<std::jthread> callers;
+  for (int caller = 0; caller < 8; ++caller) {
+    callers.emplace_back([] {
+      const LateThreads late(Late::left_out);
+      for (int round = 0; round < 200; ++round) expect_each_index_once(2 + round % 3, 1 + round % 9);
+    });
+  }
+}
+
+TEST(ThreadPool, PaysForShortCallsWhileItIsAwakeOnly) {
+  thread_pool().shutdown();
+  EXPECT_FALSE(thread_pool().pays(1e-9));
+  EXPECT_TRUE(thread_pool().pays(1));
+  // One after the other they add up.
+  EXPECT_TRUE(eventually([] { return thread_pool().pays(1e-6); }));
+  if (speedwell::machine().default_threads > 1) {  // else a worker never stays awake
+    EXPECT_TRUE(eventually([] {
+      participants(2, 2);
+      return thread_pool().pays(1e-9);
+    }));
+  }
+  EXPECT_TRUE(eventually([] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    return !thread_pool().pays(1e-9);
+  }));
 }
 
 TEST(ThreadPool, UsesAThousandThreads) { EXPECT_EQ(participants(1024, 2048), 1024u); }

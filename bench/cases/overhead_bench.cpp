@@ -18,6 +18,8 @@
 #include <variant>
 #include <vector>
 
+#include <fmt/format.h>
+#include <speedwell/matmul.hpp>
 #include <speedwell/parallel_for.hpp>
 #include <speedwell/runtime.hpp>
 
@@ -198,6 +200,51 @@ class BareForkJoin final : public ForkJoin {
   }
 };
 
+// What a program that calls once in a while pays for threads: a product that several do in half the time, if they are
+// awake.
+class ShortCall final : public Workload {
+ public:
+  static constexpr std::ptrdiff_t n = 192;
+
+  explicit ShortCall(std::chrono::milliseconds pause) : pause_(pause) {}
+
+  void run(const Backend& backend) override {
+    matmul(MatrixView<const float>(ones_.data(), n, n), MatrixView<const float>(ones_.data(), n, n),
+           MatrixView<float>(product_.data(), n, n), {.backend = backend});
+  }
+  bool needs_reset() const override { return pause_.count() > 0; }
+  void reset() override { std::this_thread::sleep_for(pause_); }
+  int threads_used() const override { return last_run().threads; }
+
+  void spoil(std::size_t first, std::size_t step) override {
+    for (std::size_t i = first; i < product_.size(); i += step) product_[i] = -1;
+  }
+  std::string verify() const override {
+    const auto wrong = std::find_if(product_.begin(), product_.end(), [](float value) { return value != n; });
+    if (wrong == product_.end()) return {};
+    return fmt::format("element {} is {}, expected {}", wrong - product_.begin(), *wrong, n);
+  }
+  std::uint64_t output_hash() const override { return verify().empty() ? 1 : 0; }
+  std::size_t bytes() const override { return 2 * n * n * sizeof(float); }
+
+ private:
+  std::chrono::milliseconds pause_;
+  std::vector<float> ones_ = std::vector<float>(n * n, 1.0F);
+  std::vector<float> product_ = std::vector<float>(n * n);
+};
+
+Case short_call_case(std::string size, std::chrono::milliseconds pause) {
+  constexpr double n = ShortCall::n;
+  return {.kernel = "overhead",
+          .variant = "short_call",
+          .size = std::move(size),
+          .flops = 2 * n * n * n,
+          .bytes = 3 * n * n * sizeof(float),
+          .written_bytes = n * n * sizeof(float),
+          .precision = "f32",
+          .make = [pause](int) { return std::make_unique<ShortCall>(pause); }};
+}
+
 template <class Kind>
 Case fork_join_case(std::string variant, std::string size, Before before) {
   return {.kernel = "overhead",
@@ -217,7 +264,10 @@ std::vector<Case> overhead_cases() {
           fork_join_case<BareForkJoin>("fork_join_bare", "every_1ms", {.pause = milliseconds(1)}),
           fork_join_case<BareForkJoin>("fork_join_bare", "every_10ms", {.pause = milliseconds(10)}),
           fork_join_case<BareForkJoin>("fork_join_loaded", "half", {.busy_cpus = 0.5}),
-          fork_join_case<BareForkJoin>("fork_join_loaded", "all", {.busy_cpus = 1})};
+          fork_join_case<BareForkJoin>("fork_join_loaded", "all", {.busy_cpus = 1}),
+          short_call_case("back_to_back", milliseconds(0)),
+          short_call_case("every_1ms", milliseconds(1)),
+          short_call_case("every_10ms", milliseconds(10))};
 }
 
 }  // namespace speedwell::bench

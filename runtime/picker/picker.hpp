@@ -19,10 +19,10 @@ struct Plan {
     std::string_view alone;  // why one thread, where it is one
     bool tuned = false;
 
-    const Setting& at(double extent_s) const {
+    const Step& at(double extent_s) const {
       std::size_t i = 0;
       while (!(extent_s < steps[i].below_s) && i + 1 < steps.size()) ++i;
-      return steps[i].setting;
+      return steps[i];
     }
   };
   unsigned generation = 0;  // of the wisdom that it is made from

@@ -156,12 +156,14 @@ std::vector<Step> steps(const Predictor& predictor) {
   double below_s = least_s;
   for (double extent_s = least_s; extent_s < most_s; extent_s = below_s) {
     below_s = extent_s * step;
-    predictor.predict(extent_s * std::sqrt(step), predictions);
+    const double middle_s = extent_s * std::sqrt(step);
+    predictor.predict(middle_s, predictions);
     const Setting setting = best_of(predictions, predictor.tuned());
     if (!found.empty() && found.back().setting == setting) {
       found.back().below_s = below_s;
     } else {
-      found.push_back({below_s, setting});
+      // One thread is always the first of the candidates.
+      found.push_back({below_s, setting, predictions.empty() ? assumed_slowness : predictions[0].seconds / middle_s});
     }
   }
   found.back().below_s = std::numeric_limits<double>::infinity();

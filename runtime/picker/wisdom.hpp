@@ -118,6 +118,7 @@ Setting best_of(const std::vector<Prediction>& predictions, bool tuned);
 struct Step {
   double below_s = 0;
   Setting setting;
+  double slowness = 1;  // times their extent that calls at its beginning take one thread
 };
 std::vector<Step> steps(const Predictor& predictor);
 

@@ -19,7 +19,8 @@ struct Sequential {
 
 // In the three parallel models, `threads = 0` means every physical core this process may use, capped by the container's
 // CPU quota rounded up. A number from 1 to 1024 is used exactly, also beyond the cores of the machine, unless there are
-// fewer blocks of work than threads. Any other number is an InvalidArgument.
+// fewer blocks of work than threads. Any other number is an InvalidArgument. Where the number is left open, a thread of
+// Speedwell's own pool that is still asleep when everything else is done is left out.
 
 // Speedwell's own pool of std::threads; the caller works too.
 struct Threads {
