@@ -95,7 +95,7 @@ Lattice lattice(std::span<T> span) {
 // from overflow. Most views are such, and in products of a few elements the closer look would take the longest. By
 // reference: a copy of a view that has just been made waits for its stores.
 template <class... Ts>
-constexpr bool are_plain(const MatrixView<Ts>&... views) {
+[[gnu::always_inline]] constexpr bool are_plain(const MatrixView<Ts>&... views) {
   const auto bits = [](std::ptrdiff_t value) { return static_cast<std::size_t>(value); };
   const std::size_t lengths = ((bits(views.rows - 1) | bits(views.cols - 1)) | ...);
   const std::size_t strides = ((bits(views.row_stride) | bits(views.col_stride)) | ...);
@@ -104,7 +104,7 @@ constexpr bool are_plain(const MatrixView<Ts>&... views) {
 
 // Whether all elements of one plain view lie behind all of the other.
 template <class T, class U>
-bool lie_apart(const MatrixView<T>& x, const MatrixView<U>& y) {
+[[gnu::always_inline]] inline bool lie_apart(const MatrixView<T>& x, const MatrixView<U>& y) {
   const auto end_of = [](const auto& view) {
     return view.data + (view.rows - 1) * view.row_stride + (view.cols - 1) * view.col_stride + 1;
   };

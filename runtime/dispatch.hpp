@@ -49,7 +49,7 @@ inline constinit thread_local const LastRun* latest_run = &no_run;
 
 // For a call of a few nanoseconds, which is too small for threads on any machine: whether it may begin at once, without
 // choose(). If so, it is on record. Costs a nanosecond.
-inline bool begin_small_run(const Backend& backend) {
+[[gnu::always_inline]] inline bool begin_small_run(const Backend& backend) {
   static_assert(std::same_as<std::variant_alternative_t<0, Backend>, Automatic> &&
                 std::same_as<std::variant_alternative_t<1, Backend>, Sequential>);
   if (backend.index() > 1 || !unobserved.load(std::memory_order_relaxed)) return false;

@@ -564,6 +564,37 @@ TYPED_TEST(Matmul, AlphaZeroTouchesNeitherFactor) {
   }
 }
 
+// One element has the bits of the same element of a longer vector, also where products vanish below the least number,
+// as their sum from 0 is no -0.
+TYPED_TEST(Matmul, OneElementHasTheBitsOfOneAmongOthers) {
+  using T = TypeParam;
+  for (ptrdiff_t k = 1; k <= 20; ++k) {
+    for (const Layout layout : {Layout::rows, Layout::cols, Layout::sparse, Layout::flipped}) {
+      for (const T scale : {T{1}, -std::numeric_limits<T>::min(), std::numeric_limits<T>::infinity()}) {
+        SCOPED_TRACE("k = " + std::to_string(k) + ", scale " + std::to_string(scale));
+        auto a = Matrix<T>::random(2, k, layout);
+        auto b = Matrix<T>::random(k, 1, layout);
+        for (ptrdiff_t i = 0; i < k; ++i) {
+          a(0, i) *= scale;
+          if (scale != 1) b(i, 0) = std::abs(b(i, 0)) * (scale < 0 ? std::numeric_limits<T>::min() : 1);
+        }
+        for (const auto& [alpha, beta] : {std::pair{1, 0}, {2, 0}, {1, 1}}) {
+          Matrix<T> both(2, 1), one(1, 1);
+          both(0, 0) = one(0, 0) = beta == 0 ? std::numeric_limits<T>::quiet_NaN() : 3;
+          both(1, 0) = 0;
+          const MatmulOptions options = {.alpha = static_cast<double>(alpha), .beta = static_cast<double>(beta)};
+          matmul(a.input(), b.input(), both.view(), options);
+          MatrixView<const T> first = a.input();
+          first.rows = 1;
+          matmul(first, b.input(), one.view(), options);
+          ASSERT_EQ(std::signbit(one(0, 0)), std::signbit(both(0, 0)));
+          ASSERT_TRUE(one(0, 0) == both(0, 0) || (std::isnan(one(0, 0)) && std::isnan(both(0, 0))));
+        }
+      }
+    }
+  }
+}
+
 // In place and packed, in whole tiles and ragged ones, and where C is one row or one column.
 TYPED_TEST(Matmul, NanAndInfinitySpreadAsInTheChain) {
   using T = TypeParam;
@@ -676,7 +707,7 @@ void expect_last_run(std::string_view backend, std::string_view reason) {
 TYPED_TEST(Matmul, SmallProductsAreOnRecord) {
   using T = TypeParam;
   static std::atomic<int> messages;
-  for (const auto& [m, n, k] : {std::tuple{4, 4, 4}, {5, 1, 3}, {1, 7, 9}}) {
+  for (const auto& [m, n, k] : {std::tuple{4, 4, 4}, {5, 1, 3}, {1, 7, 9}, {1, 1, 3}}) {
     const auto a = Matrix<T>::random(m, k);
     const auto b = Matrix<T>::random(k, n);
     Matrix<T> c(m, n);

@@ -85,6 +85,17 @@ template <class T>
   runtime::run_on(choice, blocking.participants(), [&](auto model) { matmul_on(model, blocking); });
 }
 
+// One element of so few products that it is done before a tile is found. Of the 16 lanes that the header names, as many
+// as there are products aren't 0; adding 0 is what makes a lane of -0 a lane that was begun from 0.
+constexpr std::ptrdiff_t most_at_sight = 8;
+template <class T>
+T dot_at_sight(const T* a, std::ptrdiff_t a_stride, const T* b, std::ptrdiff_t b_stride, std::ptrdiff_t count) {
+  const auto lane = [=](std::ptrdiff_t l) { return l < count ? a[l * a_stride] * b[l * b_stride] + T{0} : T{0}; };
+  const auto two = [=](std::ptrdiff_t l) { return lane(l) + lane(l + 4); };
+  const auto four = [=](std::ptrdiff_t l) { return two(l) + two(l + 2); };
+  return four(0) + four(1);
+}
+
 // A product of a single register tile, of a few of them, or with a short vector: from a few nanoseconds on, so that
 // each other step of the way would show. False where it isn't one, and nothing is done then.
 template <class T>
@@ -96,23 +107,26 @@ bool multiply_at_once(const MatrixView<const T>& a, const MatrixView<const T>& b
   constexpr std::ptrdiff_t most_length = 1024;
   constexpr std::ptrdiff_t most_vector_steps = 1 << 14;
   constexpr std::ptrdiff_t most_steps = 1 << 18;
-  if (!fits(a.cols, most_length)) return false;
+  if (!fits(a.cols, most_length) || !lie_well(a, b, c)) return false;
   const bool is_vector = c.rows == 1 || c.cols == 1;
   if (!is_vector && fits(c.rows, matmul_most_rows) && fits(c.cols, tile.most_single_cols)) {
     const MultiplyTile<T> single = tile.singles[(c.cols - 1) * matmul_most_rows + c.rows - 1];
     if (single != nullptr) {
-      if (b.col_stride != 1 || options.alpha != 1 || !lie_well(a, b, c) || !runtime::begin_small_run(options.backend)) {
-        return false;
-      }
+      if (b.col_stride != 1 || options.alpha != 1 || !runtime::begin_small_run(options.backend)) return false;
       single(a.data, a.row_stride, a.col_stride, b.data, b.row_stride, a.cols, static_cast<T>(options.beta), c.data,
              c.row_stride, c.cols);
       return true;
     }
   }
+  if (c.rows == 1 && c.cols == 1 && a.cols <= most_at_sight && options.alpha == 1 && options.beta == 0) {
+    if (!runtime::begin_small_run(options.backend)) return false;
+    *c.data = dot_at_sight(a.data, a.col_stride, b.data, b.row_stride, a.cols);
+    return true;
+  }
   const std::ptrdiff_t longest = is_vector ? most_vector_steps : most_length;
   const bool small = fits(c.rows, longest) && fits(c.cols, longest) &&
                      fits(c.rows * c.cols * a.cols, is_vector ? most_vector_steps : most_steps);
-  return small && options.alpha != 0 && lie_well(a, b, c) && runtime::begin_small_run(options.backend) &&
+  return small && options.alpha != 0 && runtime::begin_small_run(options.backend) &&
          multiply_directly(a, b, c, static_cast<T>(options.alpha), static_cast<T>(options.beta));
 }
 
@@ -177,12 +191,13 @@ void multiply_batch(const MatrixBatchView<const T>& a, const MatrixBatchView<con
 
 }  // namespace
 
-void matmul(MatrixView<const float> a, MatrixView<const float> b, MatrixView<float> c, const MatmulOptions& options) {
+void detail::matmul(const MatrixView<const float>& a, const MatrixView<const float>& b, const MatrixView<float>& c,
+                    const MatmulOptions& options) {
   multiply(a, b, c, options);
 }
 
-void matmul(MatrixView<const double> a, MatrixView<const double> b, MatrixView<double> c,
-            const MatmulOptions& options) {
+void detail::matmul(const MatrixView<const double>& a, const MatrixView<const double>& b, const MatrixView<double>& c,
+                    const MatmulOptions& options) {
   multiply(a, b, c, options);
 }
 

@@ -13,6 +13,17 @@ struct MatmulOptions {
   Backend backend = Automatic{};
 };
 
+namespace detail {
+
+// Views by reference: handed over by value they would go through the stack in pieces that are read back wider than they
+// were written, which takes as long as the arithmetic of a product of 4 x 4.
+void matmul(const MatrixView<const float>& a, const MatrixView<const float>& b, const MatrixView<float>& c,
+            const MatmulOptions& options);
+void matmul(const MatrixView<const double>& a, const MatrixView<const double>& b, const MatrixView<double>& c,
+            const MatmulOptions& options);
+
+}  // namespace detail
+
 // C = alpha * A * B + beta * C.   A is m x k, B is k x n, C is m x n; any strides, so transposes and either storage
 // order cost nothing. C must not overlap A or B, nor itself.
 //
@@ -33,10 +44,14 @@ struct MatmulOptions {
 //
 // Throws InvalidArgument, with C untouched, on shapes that don't match, overlap, null data with a non-empty size,
 // negative or overflowing sizes, or a backend or thread count that can't be had.
-void matmul(MatrixView<const float> a, MatrixView<const float> b, MatrixView<float> c,
-            const MatmulOptions& options = {});
-void matmul(MatrixView<const double> a, MatrixView<const double> b, MatrixView<double> c,
-            const MatmulOptions& options = {});
+inline void matmul(MatrixView<const float> a, MatrixView<const float> b, MatrixView<float> c,
+                   const MatmulOptions& options = {}) {
+  detail::matmul(a, b, c, options);
+}
+inline void matmul(MatrixView<const double> a, MatrixView<const double> b, MatrixView<double> c,
+                   const MatmulOptions& options = {}) {
+  detail::matmul(a, b, c, options);
+}
 
 // Many products of one shape: C[i] = alpha * A[i] * B[i] + beta * C[i], each exactly what matmul makes of it, bit for
 // bit. A step of 0 takes the same A or B for all of them. No C[i] may overlap another one, nor any A or B; matrices may
