@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -496,6 +497,17 @@ TEST(Fingerprints, SayWhereTheyDiffer) {
   now = before;
   now["more"] = 1;
   EXPECT_THAT(first_difference(before, now, "machine"), HasSubstr("machine.more was missing"));
+}
+
+TEST(Environment, NamesFilesWithoutTheirFolders) {
+  ASSERT_EQ(setenv("OMP_DRIVER_TEST", "/somebody/home/wisdom.json", 1), 0);
+  EXPECT_EQ(measuring_environment().at("OMP_DRIVER_TEST"), "wisdom.json");
+  ASSERT_EQ(setenv("OMP_DRIVER_TEST", "/a/b.so:c/d:/e.so", 1), 0);
+  EXPECT_EQ(measuring_environment().at("OMP_DRIVER_TEST"), "b.so:c/d:e.so");
+  ASSERT_EQ(setenv("OMP_DRIVER_TEST", "2,3", 1), 0);
+  EXPECT_EQ(measuring_environment().at("OMP_DRIVER_TEST"), "2,3");
+  ASSERT_EQ(unsetenv("OMP_DRIVER_TEST"), 0);
+  EXPECT_FALSE(measuring_environment().contains("OMP_DRIVER_TEST"));
 }
 
 }  // namespace

@@ -95,6 +95,27 @@ ordered_json build_fingerprint(const std::vector<std::filesystem::path>& program
           {"flags", info.flags},  {"libraries", libraries}, {"programs", sums}};
 }
 
+namespace {
+
+// Of absolute paths, also in a list with colons, the files' names: where they lie tells of somebody's machine, and
+// nothing of a measurement.
+std::string without_folders(std::string_view value) {
+  std::string kept;
+  for (bool more = true; more;) {
+    const std::size_t end = value.find(':');
+    const std::string_view piece = value.substr(0, end);
+    kept += piece.starts_with('/') ? piece.substr(piece.rfind('/') + 1) : piece;
+    more = end != std::string_view::npos;
+    if (more) {
+      kept += ':';
+      value.remove_prefix(end + 1);
+    }
+  }
+  return kept;
+}
+
+}  // namespace
+
 ordered_json measuring_environment() {
   ordered_json found = ordered_json::object();
   for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -104,7 +125,7 @@ ordered_json measuring_environment() {
          {"SPEEDWELL_", "OMP_", "GOMP_", "KMP_", "OPENBLAS_", "TBB_", "MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD"}) {
       // The image's place in memory says nothing; the run's description has its file.
       if (name.starts_with(prefix) && name.size() < text.size() && name != case_image_variable) {
-        found[std::string(name)] = text.substr(name.size() + 1);
+        found[std::string(name)] = without_folders(text.substr(name.size() + 1));
       }
     }
   }

@@ -19,7 +19,7 @@ std::string file_checksum(const std::filesystem::path& file);
 // same otherwise.
 nlohmann::ordered_json build_fingerprint(const std::vector<std::filesystem::path>& programs);
 
-// The environment variables that can alter what is measured.
+// The environment variables that can alter what is measured. Files are named without their folders.
 nlohmann::ordered_json measuring_environment();
 
 // The first member, at any depth, in which two fingerprints differ, in words; empty if they are the same.
