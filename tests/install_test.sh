@@ -96,7 +96,7 @@ parent_is_left_alone() {
 symbols_are_ours() {  # archive function
   local symbols foreign
   symbols=$(nm -gC --defined-only "$1" | grep -E '^[0-9a-f]+ [A-Za-z] ')
-  grep -qF " T $2(" <<<"$symbols" || fail "nm doesn't find $2 in $1"
+  grep -qE " [TW] $2\(" <<<"$symbols" || fail "nm doesn't find $2 in $1"
   foreign=$(grep -vE ' (typeinfo |vtable |guard variable |VTT |non-virtual thunk )?(name )?(for |to )?speedwell::' <<<"$symbols" |
     grep -vE '^[0-9a-f]+ [WuV] ' || true)
   [ -z "$foreign" ] || fail "$1: symbols outside of namespace speedwell:"$'\n'"$foreign"

@@ -201,6 +201,16 @@ void detail::matmul(const MatrixView<const double>& a, const MatrixView<const do
   multiply(a, b, c, options);
 }
 
+namespace {
+
+// Programs that were compiled while these weren't inline find them in the library.
+template <class T>
+using MatmulByValue = void (*)(MatrixView<const T>, MatrixView<const T>, MatrixView<T>, const MatmulOptions&);
+[[gnu::used]] constexpr MatmulByValue<float> matmul_f32 = matmul;
+[[gnu::used]] constexpr MatmulByValue<double> matmul_f64 = matmul;
+
+}  // namespace
+
 void matmul_batch(MatrixBatchView<const float> a, MatrixBatchView<const float> b, MatrixBatchView<float> c,
                   const MatmulOptions& options) {
   multiply_batch(a, b, c, options);
