@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <chrono>
 #include <iterator>
+#include <limits>
 #include <map>
 #include <random>
 #include <string>
@@ -33,6 +34,17 @@ constexpr double first_parts[] = {0.4, 0.65, 0.2, 0.9, 0.05};
 // Then halfway between two sizes with different winners, as long as they are this far apart: a fifth more work.
 constexpr double least_gap = 0.02;
 constexpr int most_halvings = 4;
+
+// Calls of a few microseconds are worth several threads or not as a fork-join takes 0.4 or 2.5 us, which may change
+// from minute to minute. So they are raced again and again, with other races between.
+constexpr double short_least_s = 5e-7, short_most_s = 5e-5;  // on one thread
+// Several threads that take as many times as long gain in no state that was ever seen.
+constexpr double hopeless = 6;
+constexpr RaceRules short_race = {.rounds = 3};
+
+// Nor are rounds of what takes milliseconds worth theirs.
+constexpr double long_extent_s = 1e-3;
+constexpr RaceRules long_race = {.rounds = 3};
 
 // Points whose extents are as near as this need no other between them.
 constexpr double near_enough = 1.1;
@@ -74,10 +86,12 @@ class Tuning {
     for (const double part : first_parts) {
       for (const TunedKernel& kernel : kernels) {
         if (const int status = over(); status >= 0) return end(status);
-        tune(kernel, part);
+        if (!is_hopeless_below(kernel.name, part)) tune(kernel, part);
       }
+      if (part == first_parts[2]) repeat_short_calls();
     }
     for (int halving = 0; halving < most_halvings; ++halving) {
+      if (halving == 0) repeat_short_calls();
       for (const TunedKernel& kernel : kernels) {
         for (const double part : halfway(kernel.name)) {
           if (const int status = over(); status >= 0) return end(status);
@@ -113,16 +127,67 @@ class Tuning {
     const auto of = case_at(*kernel.cases.front(), part);
     const auto call = of ? note_call(*of) : std::nullopt;
     if (!call) return;
-    if (options_.again || !is_known(wisdom_, *call)) {
-      progress_.show(fmt::format("{}  {} of {}", of->name(), clock_text(elapsed_s()), clock_text(options_.budget_s)));
-      const std::vector<RacedSetting> raced =
-          race(children_, of->name(), runtime::machine_candidates(), RaceRules(), random_);
-      ++races_;
-      runtime::Wisdom found;
-      found.add(call->kernel, call->extent().bound, tuned_point(*call, raced));
-      keep(found);
+    if (call->shareable()) {
+      noted_.insert_or_assign(of->name(), *call);
+      if (options_.again || !is_known(wisdom_, *call)) {
+        keep_point(*call,
+                   run_race(of->name(), *call, call->extent().seconds > long_extent_s ? long_race : RaceRules()));
+      }
     }
     picks[part] = pick_of(wisdom_, *call);
+    const runtime::Extent extent = call->extent();
+    if (const auto* const point = wisdom_.point(call->kernel, extent.bound, extent.seconds)) {
+      points_[kernel.name].insert_or_assign(part, *point);
+    }
+  }
+
+  runtime::TunedPoint run_race(const std::string& case_name, const NotedCall& call, const RaceRules& rules) {
+    progress_.show(fmt::format("{}  {} of {}", case_name, clock_text(elapsed_s()), clock_text(options_.budget_s)));
+    ++races_;
+    return tuned_point(call, race(children_, case_name, runtime::machine_candidates(), rules, random_));
+  }
+
+  void keep_point(const NotedCall& call, const runtime::TunedPoint& point) {
+    runtime::Wisdom found;
+    found.add(call.kernel, call.extent().bound, point);
+    keep(found);
+  }
+
+  void repeat_short_calls() {
+    if (over() >= 0) return;
+    progress_.show("fork-joins once more");
+    runtime::Wisdom found;
+    found.cost = wisdom_.cost;
+    found.cost.see_fork_joins(measure_fork_joins(children_, runtime::machine_candidates(), random_));
+    keep(found);
+    for (const auto& [case_name, call] : noted_) {
+      if (over() >= 0) return;
+      const runtime::Extent extent = call.extent();
+      const runtime::TunedPoint* const known = wisdom_.point(call.kernel, extent.bound, extent.seconds);
+      if (known == nullptr || !depends_on_state(*known)) continue;
+      keep_point(call, known->with(run_race(case_name, call, short_race)));
+    }
+  }
+
+  // Whether at a larger size several threads took so much longer that nothing is to be learned of smaller ones.
+  bool is_hopeless_below(const std::string& kernel, double part) const {
+    const auto known = points_.find(kernel);
+    if (known == points_.end()) return false;
+    return std::any_of(known->second.begin(), known->second.end(),
+                       [&](const auto& each) { return each.first > part && several_over_one(each.second) > hopeless; });
+  }
+
+  static double several_over_one(const runtime::TunedPoint& point) {
+    double several = std::numeric_limits<double>::infinity();
+    for (const auto& [setting, seconds] : point.times_s) {
+      if (setting.count > 1) several = std::min(several, seconds);
+    }
+    return several / *point.time_of({});
+  }
+
+  static bool depends_on_state(const runtime::TunedPoint& point) {
+    const double alone = *point.time_of({});
+    return alone > short_least_s && alone < short_most_s && several_over_one(point) < hopeless;
   }
 
   void keep(const runtime::Wisdom& found) {
@@ -150,7 +215,9 @@ class Tuning {
   std::string fingerprint_ = runtime::machine_fingerprint();
   runtime::Wisdom wisdom_;
   std::mt19937_64 random_{std::random_device{}()};
-  std::map<std::string, std::map<double, runtime::Setting>> picks_;  // by kernel and part
+  std::map<std::string, std::map<double, runtime::Setting>> picks_;      // by kernel and part
+  std::map<std::string, std::map<double, runtime::TunedPoint>> points_;  // likewise
+  std::map<std::string, NotedCall> noted_;                               // by case
   int races_ = 0;
   bool said_ = false;
 };
