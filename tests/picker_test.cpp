@@ -181,7 +181,8 @@ TEST(Tuned, InterpolatesOnLogarithmicScales) {
   wisdom.add("test/f32", Bound::arithmetic, point(1e-6, 1e-6, 1e-5, 1e-5));
   const std::vector<Prediction> middle = predicted(wisdom, 1e-5, Bound::arithmetic, two_threads);
   EXPECT_NEAR(prediction_for(middle, one)->seconds, 1e-5, 1e-9);
-  EXPECT_NEAR(prediction_for(middle, two)->seconds, 3e-5, 1e-9);
+  // Of 10 us the half may be the fork-join, of 90 us all 10 us; the rests are 5 and 80 us.
+  EXPECT_NEAR(prediction_for(middle, two)->seconds, 7.5e-6 + 2e-5, 1e-9);
   // Beyond the ends: in proportion, but for the fork-join of 10 us.
   EXPECT_NEAR(prediction_for(predicted(wisdom, 1e-3, Bound::arithmetic, two_threads), one)->seconds, 1e-3, 1e-9);
   EXPECT_NEAR(prediction_for(predicted(wisdom, 1e-3, Bound::arithmetic, two_threads), two)->seconds, 1e-5 + 8e-4, 1e-9);

@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,16 +31,20 @@ using Clock = std::chrono::steady_clock;
 
 // The middle of each kernel's sizes first, where its choices change, so that a short budget still tells something of
 // every kernel.
-constexpr double first_parts[] = {0.4, 0.65, 0.2, 0.9, 0.05};
-// Then halfway between two sizes with different winners, as long as they are this far apart: a fifth more work.
+constexpr double middle_parts[] = {0.4, 0.65, 0.2};
+constexpr double outer_parts[] = {0.9, 0.05};
+// Halfway between two sizes with different winners, as long as they are this far apart: a fifth more work. Some come
+// before the outer parts, where the winner is seldom another than at the nearest middle one.
 constexpr double least_gap = 0.02;
-constexpr int most_halvings = 4;
+constexpr int first_halvings = 2, further_halvings = 3;
 
 // Calls of a few microseconds are worth several threads or not as a fork-join takes 0.4 or 2.5 us, which may change
 // from minute to minute. So they are raced again and again, with other races between.
 constexpr double short_least_s = 5e-7, short_most_s = 5e-5;  // on one thread
 // Several threads that take as many times as long gain in no state that was ever seen.
-constexpr double hopeless = 6;
+constexpr double hopeless = 4;
+// Nor where they took as many times as long for several times the work.
+constexpr double hopeless_below = 2;
 constexpr RaceRules short_race = {.rounds = 3};
 
 // Nor are rounds of what takes milliseconds worth theirs.
@@ -83,23 +88,13 @@ class Tuning {
       progress_.say(fmt::format("calibrated in {:.1f} s", elapsed_s()));
     }
     if (options_.calibrate) return exit_ok;
-    for (const double part : first_parts) {
-      for (const TunedKernel& kernel : kernels) {
-        if (const int status = over(); status >= 0) return end(status);
-        if (!is_hopeless_below(kernel.name, part)) tune(kernel, part);
-      }
-      if (part == first_parts[2]) repeat_short_calls();
-    }
-    for (int halving = 0; halving < most_halvings; ++halving) {
-      if (halving == 0) repeat_short_calls();
-      for (const TunedKernel& kernel : kernels) {
-        for (const double part : halfway(kernel.name)) {
-          if (const int status = over(); status >= 0) return end(status);
-          tune(kernel, part);
-        }
-      }
-    }
-    return end(exit_ok);
+    tune_at(kernels, middle_parts);
+    halve(kernels, first_halvings);
+    repeat_short_calls();
+    tune_at(kernels, outer_parts);
+    halve(kernels, further_halvings);
+    repeat_short_calls();
+    return end(std::max(over(), static_cast<int>(exit_ok)));
   }
 
  private:
@@ -109,10 +104,32 @@ class Tuning {
     return elapsed_s() > options_.budget_s ? static_cast<int>(exit_ok) : -1;
   }
 
+  void tune_at(const std::vector<TunedKernel>& kernels, std::span<const double> parts) {
+    for (const double part : parts) {
+      for (const TunedKernel& kernel : kernels) {
+        if (over() >= 0) return;
+        if (!is_hopeless_below(kernel.name, part)) tune(kernel, part);
+      }
+    }
+  }
+
+  void halve(const std::vector<TunedKernel>& kernels, int times) {
+    for (int halving = 0; halving < times; ++halving) {
+      for (const TunedKernel& kernel : kernels) {
+        for (const double part : halfway(kernel.name)) {
+          if (over() >= 0) return;
+          tune(kernel, part);
+        }
+      }
+    }
+  }
+
   // Between the sizes where the pick changes.
   std::vector<double> halfway(const std::string& kernel) const {
     std::vector<double> parts;
-    const std::map<double, runtime::Setting>& picks = picks_.at(kernel);
+    const auto known = picks_.find(kernel);
+    if (known == picks_.end()) return parts;
+    const std::map<double, runtime::Setting>& picks = known->second;
     for (auto here = picks.begin(); here != picks.end() && std::next(here) != picks.end(); ++here) {
       const auto next = std::next(here);
       if (here->second != next->second && next->first - here->first > least_gap) {
@@ -173,8 +190,9 @@ class Tuning {
   bool is_hopeless_below(const std::string& kernel, double part) const {
     const auto known = points_.find(kernel);
     if (known == points_.end()) return false;
-    return std::any_of(known->second.begin(), known->second.end(),
-                       [&](const auto& each) { return each.first > part && several_over_one(each.second) > hopeless; });
+    return std::any_of(known->second.begin(), known->second.end(), [&](const auto& each) {
+      return each.first > part && several_over_one(each.second) > hopeless_below;
+    });
   }
 
   static double several_over_one(const runtime::TunedPoint& point) {

@@ -142,31 +142,34 @@ Predictor::Predictor(const Wisdom& wisdom, std::string_view kernel, Bound bound,
     : bound_(bound), slowness_(wisdom.cost.slowness_of(kernel)), cache_bytes_(limits.cache_bytes) {
   const TunedCurve* const curve = wisdom.curve(kernel, bound);
   for (const Setting setting : candidates(limits.most_threads, limits.beside)) {
-    candidates_.push_back({setting, wisdom.cost.fork_join(setting), wisdom.cost.speedup_of_memory(setting.count), {}});
+    candidates_.push_back({setting, wisdom.cost.fork_join(setting), wisdom.cost.speedup_of_memory(setting.count)});
   }
   if (curve == nullptr) return;
   for (const TunedPoint& point : *curve) {
     log_extents_.push_back(std::log(point.extent_s));
     for (Candidate& each : candidates_) {
       const double* const time = point.time_of(each.setting);
-      each.log_times.push_back(time != nullptr ? std::log(*time) : std::numeric_limits<double>::quiet_NaN());
+      const double seconds = time != nullptr ? *time : std::numeric_limits<double>::quiet_NaN();
+      const double fixed_s = std::min(each.fork_join_s, seconds / 2);
+      each.fixed_s.push_back(fixed_s);
+      each.log_rests.push_back(std::log(seconds - fixed_s));
     }
   }
 }
 
 double Predictor::tuned_time(const Candidate& candidate, double extent_s) const {
+  const std::vector<double>& fixed_s = candidate.fixed_s;
+  const std::vector<double>& log_rests = candidate.log_rests;
   const double log_extent = std::log(extent_s);
   const std::size_t after = static_cast<std::size_t>(
       std::lower_bound(log_extents_.begin(), log_extents_.end(), log_extent) - log_extents_.begin());
   if (after > 0 && after < log_extents_.size()) {
     const double part = (log_extent - log_extents_[after - 1]) / (log_extents_[after] - log_extents_[after - 1]);
-    return std::exp(candidate.log_times[after - 1] * (1 - part) + candidate.log_times[after] * part);
+    return fixed_s[after - 1] * (1 - part) + fixed_s[after] * part +
+           std::exp(log_rests[after - 1] * (1 - part) + log_rests[after] * part);
   }
-  // Beyond the ends time grows with the work, but for what a fork-join takes.
   const std::size_t nearest = after == 0 ? 0 : after - 1;
-  const double time = std::exp(candidate.log_times[nearest]);
-  const double fixed = std::min(candidate.fork_join_s, time / 2);
-  return fixed + (time - fixed) * std::exp(log_extent - log_extents_[nearest]);
+  return fixed_s[nearest] + std::exp(log_rests[nearest] + log_extent - log_extents_[nearest]);
 }
 
 double Predictor::estimated_time(const Candidate& candidate, double extent_s) const {

@@ -112,7 +112,10 @@ class Predictor {
     Setting setting;
     double fork_join_s;
     double memory_speedup;
-    std::vector<double> log_times;  // by point; NaN where it was given up
+    // By point, NaN where it was given up: what of its time a fork-join may be, which is as long for all calls, and the
+    // logarithm of the rest, which grows with the work.
+    std::vector<double> fixed_s{};
+    std::vector<double> log_rests{};
   };
   double tuned_time(const Candidate& candidate, double extent_s) const;
   double estimated_time(const Candidate& candidate, double extent_s) const;
