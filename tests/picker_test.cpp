@@ -152,6 +152,15 @@ TEST(Estimate, IsCautiousWhereNothingWasMeasured) {
   EXPECT_EQ(at(found, 1), eight);
 }
 
+TEST(Estimate, TakesATypeThatWasntMeasuredForTheFastestOfTheOthers) {
+  CostModel cost;
+  cost.slowness = {{"blur/f32", 3}, {"blur/u8", 2}, {"blur_wide/u8", 1.5}, {"b/u8", 0.5}};
+  EXPECT_EQ(cost.slowness_of("blur/u16"), 2);
+  EXPECT_EQ(cost.slowness_of("blur/f32"), 3);
+  EXPECT_EQ(cost.slowness_of("blu/u16"), assumed_slowness);
+  EXPECT_EQ(cost.slowness_of("blur"), assumed_slowness);
+}
+
 TEST(Estimate, StaysOnOneCoreWhereThereIsOne) {
   const std::vector<Step> found = steps(Predictor(with_costs(), "test/f32", Bound::arithmetic, {.most_threads = 1}));
   ASSERT_EQ(found.size(), 1U);
@@ -172,7 +181,8 @@ TEST(Tuned, InterpolatesOnLogarithmicScales) {
   wisdom.add("test/f32", Bound::arithmetic, point(1e-6, 1e-6, 1e-5, 1e-5));
   const std::vector<Prediction> middle = predicted(wisdom, 1e-5, Bound::arithmetic, two_threads);
   EXPECT_NEAR(prediction_for(middle, one)->seconds, 1e-5, 1e-9);
-  EXPECT_NEAR(prediction_for(middle, two)->seconds, 3e-5, 1e-9);
+  // Of 10 us the half may be the fork-join, of 90 us all 10 us; the rests are 5 and 80 us.
+  EXPECT_NEAR(prediction_for(middle, two)->seconds, 7.5e-6 + 2e-5, 1e-9);
   // Beyond the ends: in proportion, but for the fork-join of 10 us.
   EXPECT_NEAR(prediction_for(predicted(wisdom, 1e-3, Bound::arithmetic, two_threads), one)->seconds, 1e-3, 1e-9);
   EXPECT_NEAR(prediction_for(predicted(wisdom, 1e-3, Bound::arithmetic, two_threads), two)->seconds, 1e-5 + 8e-4, 1e-9);
@@ -197,6 +207,45 @@ TEST(Tuned, TakesTheFirstOfEquals) {
   EXPECT_EQ(best_of({{one, 1.05}, {two, 1}}, false), one);
   EXPECT_EQ(best_of({{one, 2}, {two, 1.07}, {openmp, 1}}, true), two);
   EXPECT_EQ(best_of({{one, 2}, {two, 1.1}, {openmp, 1}}, true), openmp);
+}
+
+// Two threads gain half in one state of the machine, and lose a fifth in the other.
+TEST(Tuned, GoesByTheGeometricMeanOfAllStates) {
+  const TunedPoint fast = point(1e-6, 3e-6, 2e-6, 9e-6), slow = point(1e-6, 3e-6, 3.6e-6, 9e-6);
+  const TunedPoint both = fast.with(slow);
+  EXPECT_EQ(both.races, 2);
+  EXPECT_NEAR(*both.time_of(one), 3e-6, 1e-12);
+  EXPECT_NEAR(*both.time_of(two), std::sqrt(2.0 * 3.6) * 1e-6, 1e-12);
+  EXPECT_NEAR(*both.with(slow).time_of(two), std::cbrt(2.0 * 3.6 * 3.6) * 1e-6, 1e-12);
+  Wisdom wisdom;
+  const auto picked = [&](const TunedPoint& of) {
+    wisdom.add("test/f32", Bound::arithmetic, of);
+    return at(steps(Predictor(wisdom, "test/f32", Bound::arithmetic, two_threads)), 1e-6);
+  };
+  EXPECT_EQ(picked(both), two);
+  EXPECT_EQ(picked(both.with(slow).with(slow).with(slow).with(slow)), one);
+}
+
+TEST(Tuned, OldRacesCountLessAndLess) {
+  TunedPoint times = point(1e-6, 1e-6, 1e-3, 1e-3);
+  for (int i = 0; i < 1000; ++i) times = times.with(point(1e-6, 1e-6, 1e-3, 1e-3));
+  for (int i = 0; i < 40; ++i) times = times.with(point(1e-6, 1e-6, 1e-6, 1e-3));
+  EXPECT_LT(*times.time_of(two), 2e-6);
+}
+
+TEST(Tuned, ASettingThatOneRaceLackedHasTheTimeOfTheOther) {
+  const TunedPoint alone = {1e-6, {{one, 1e-6}}};
+  EXPECT_EQ(*alone.with(point(1e-6, 1e-6, 5e-6, 5e-6)).time_of(two), 5e-6);
+  EXPECT_EQ(*point(1e-6, 1e-6, 5e-6, 5e-6).with(alone).time_of(two), 5e-6);
+}
+
+TEST(Tuned, KnowsBetweenWhatForkJoinsWere) {
+  CostModel cost;
+  for (const double seconds : {4e-7, 25e-7}) cost.see_fork_joins({{two, seconds}});
+  EXPECT_NEAR(cost.fork_join(two), 1e-6, 1e-9);
+  EXPECT_EQ(cost.fork_join_least_s.at(two), 4e-7);
+  EXPECT_EQ(cost.fork_join_most_s.at(two), 25e-7);
+  EXPECT_EQ(cost.fork_join_times, 2);
 }
 
 TEST(Tuned, SettingsGivenUpAreNotPicked) {
@@ -272,6 +321,30 @@ TEST_F(WisdomFile, ComesBackAsItWas) {
   EXPECT_EQ(*curve->front().time_of(two), 6e-4);
 }
 
+TEST_F(WisdomFile, KeepsHowOftenThingsWereMeasured) {
+  Wisdom wisdom;
+  wisdom.cost.see_fork_joins({{two, 4e-7}});
+  wisdom.cost.see_fork_joins({{two, 25e-7}});
+  wisdom.add("test/f32", Bound::memory, point(1e-3, 1, 2, 3).with(point(1e-3, 1, 2, 3)));
+  EXPECT_THAT(save_wisdom(path(), here_, wisdom), IsEmpty());
+  const Wisdom read = read_wisdom(path(), here_).wisdom;
+  EXPECT_EQ(read.cost.fork_join_least_s, wisdom.cost.fork_join_least_s);
+  EXPECT_EQ(read.cost.fork_join_most_s, wisdom.cost.fork_join_most_s);
+  EXPECT_EQ(read.cost.fork_join_times, 2);
+  EXPECT_EQ(read.curve("test/f32", Bound::memory)->front().races, 2);
+}
+
+TEST_F(WisdomFile, OfBeforeRacesWereCountedIsReadAsOneRaceEach) {
+  write(R"({"schema": 1, "machine": "this machine", "fork_join_s": {"threads/2": 1e-6}, "kernels":
+            {"test/f32": {"memory": [{"extent_s": 1e-3, "times_s": {"sequential": 1e-3}}]}}})");
+  const ReadWisdom read = read_wisdom(path(), here_);
+  EXPECT_THAT(read.complaint, IsEmpty());
+  EXPECT_EQ(read.wisdom.curve("test/f32", Bound::memory)->front().races, 1);
+  Wisdom wisdom = read.wisdom;
+  wisdom.cost.see_fork_joins({{two, 4e-6}});
+  EXPECT_EQ(wisdom.cost.fork_join(two), 4e-6);
+}
+
 TEST_F(WisdomFile, SavesIntoFoldersThatAreNotThereYet) {
   const std::string deep = (folder_ / "a" / "b" / "wisdom.json").string();
   EXPECT_THAT(save_wisdom(deep, here_, some()), IsEmpty());
@@ -336,6 +409,10 @@ TEST_F(WisdomFile, BrokenOnesAreSetAside) {
       {R"({"schema": 1, "machine": "this machine", "kernels": {"a": {"memory": [{"extent_s": 1}]}}})", "sequential"},
       {R"({"schema": 1, "machine": "this machine", "fork_join_s": {"threads/2": 1e99}})", "fork-join is"},
       {R"({"schema": 1, "machine": "this machine", "fork_join_s": {"threads/2": null}})", "fork-join is null"},
+      {R"({"schema": 1, "machine": "this machine", "fork_join_most_s": {"threads/2": 0}})", "fork-join is"},
+      {R"({"schema": 1, "machine": "this machine", "fork_join_times": -1})", "number of measurements is -1"},
+      {R"({"schema": 1, "machine": "this machine", "kernels": {"a": {"memory": [{"races": 1e9}]}}})",
+       "measurements is"},
       {R"({"schema": 1, "machine": "this machine", "slowness": {"a": "fast"}})", "slowness is"},
       {R"({"schema": 1, "machine": "this machine", "memory_speedup": {"many": 2}})", "many"},
   };

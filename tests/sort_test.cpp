@@ -420,13 +420,17 @@ TYPED_TEST(Sort, AWarmCallAllocatesNothing) {
   }
 }
 
-// The ranges cover everything once, and the shapes keep what their comments say.
 // As what kind of work the keys are shown to the picker.
-std::string picked_as(std::vector<float> keys) {
+struct Shown {
+  std::string kernel;
+  runtime::Work work;
+};
+Shown shown(std::vector<float> keys) {
   runtime::CallProbe probe;
   EXPECT_THROW(sort(std::span(keys)), runtime::CallNoted);
-  return probe.kernel == nullptr ? "" : probe.kernel->name();
+  return {probe.kernel == nullptr ? "" : probe.kernel->name(), probe.work};
 }
+std::string picked_as(const std::vector<float>& keys) { return shown(keys).kernel; }
 
 TEST(SortPicks, ForKeysThatAreARunAsForAPassOverThem) {
   std::vector<float> keys(10'000);
@@ -446,6 +450,18 @@ TEST(SortPicks, ForOthersAsForSorting) {
   EXPECT_EQ(picked_as(keys), "sort/f32");
 }
 
+// One core has them, and gives them away no faster than it looks at them itself.
+TEST(SortPicks, ARunWithinTheCachesHasNothingToShare) {
+  std::vector<float> keys(10'000, 7.F);
+  EXPECT_EQ(runtime::extent_of(shown(keys).work).seconds, 0);
+  keys.front() = 8;
+  keys.back() = 6;
+  EXPECT_EQ(runtime::extent_of(shown(keys).work).seconds, 0);
+  sort(std::span(keys));
+  EXPECT_EQ(last_run().threads, 1);
+  EXPECT_TRUE(std::is_sorted(keys.begin(), keys.end()));
+}
+
 // What looks like a run between the keys that are looked at.
 TEST(SortPicks, AreRightAboutKeysThatAreNearlyARun) {
   for (const std::size_t n : {100, 10'000, 1'000'000}) {
@@ -459,6 +475,7 @@ TEST(SortPicks, AreRightAboutKeysThatAreNearlyARun) {
   }
 }
 
+// The ranges cover everything once, and the shapes keep what their comments say.
 TEST(SampleSortShape, FitsTheKeys) {
   for (const ptrdiff_t n : {1024, 2048, 5000, 100'000, 10'000'000}) {
     for (const int threads : {1, 2, 3, 64, 1024}) {

@@ -53,6 +53,7 @@ struct Answer {
   Setting setting;
   bool forced = false;  // by the environment
   bool tuned = false;
+  bool alone = false;  // nothing to share with other threads
   std::vector<Prediction> predictions;
   std::string crossover;  // the smallest size that gets several threads; empty: none of the kernel's sizes does
 };
@@ -84,7 +85,9 @@ Answer answer(const PlanOptions& options, const runtime::Wisdom& wisdom) {
   }
   Answer found;
   found.case_name = of->name();
-  if (const auto call = note_call(*of)) {
+  if (const auto call = note_call(*of); call && !call->shareable()) {
+    found.alone = true;
+  } else if (call) {
     found.call = *call;
     const runtime::Predictor predictor(wisdom, call->kernel, call->extent().bound, runtime::machine_limits());
     found.tuned = predictor.tuned();
@@ -104,6 +107,7 @@ Answer answer(const PlanOptions& options, const runtime::Wisdom& wisdom) {
 // Why, in words.
 std::string reason(const Answer& found) {
   if (found.forced) return "SPEEDWELL_BACKEND says so";
+  if (found.alone) return "a pass over what the caller has in its caches: other threads would have to fetch it first";
   if (found.predictions.empty()) return "a call of nanoseconds: it never asks";
   if (machine().default_threads == 1) return "one core is allowed";
   const std::string source = found.tuned

@@ -51,6 +51,29 @@ ordered_json to_json(const RegretSummary& summary, std::size_t cases) {
           {"best_fixed_mean", summary.fixed_mean}};
 }
 
+ordered_json to_json(const ForkJoinState& state) {
+  ordered_json json = {{"setting", text(state.setting)}, {"now_s", state.now_s}};
+  if (state.tuned_s > 0) {
+    json["tuned_s"] = state.tuned_s;
+    json["tuned_least_s"] = state.least_s;
+    json["tuned_most_s"] = state.most_s;
+  }
+  json["another_state"] = state.is_another();
+  return json;
+}
+
+std::string in_words(const ForkJoinState& state) {
+  const auto us = [](double seconds) { return fmt::format("{:.2g}", seconds * 1e6); };
+  std::string line = fmt::format("a fork-join, {}: {}{} us now, ", text(state.setting), us(state.now_s.front()),
+                                 state.now_s.size() > 1 ? " to " + us(state.now_s.back()) : std::string());
+  if (state.tuned_s == 0) return line + "never calibrated: `speedwell tune` does it";
+  line += fmt::format("{} to {} us when tuned", us(state.least_s), us(state.most_s));
+  if (!state.is_another()) return line;
+  return line +
+         ": the machine is in another state; `speedwell tune` again adds what short calls take in this one, or "
+         "`tune --again` replaces all";
+}
+
 void print(const std::vector<Regret>& all, const RegretSummary& summary) {
   fmt::print("{:<44} {:<14} {:<14} {:>8} {:>8} {:>10}\n", "case", "pick", "best", "regret", "noise", "over seq.");
   for (const Regret& each : all) {
@@ -88,6 +111,17 @@ int run_regret(const RegretOptions& options) {
   const std::vector<TunedKernel> kernels = tuned_kernels(options.kernels);
   const std::vector<Setting> settings = runtime::machine_candidates();
   const RaceRules rules = {.rounds = options.rounds, .far = 0};
+  ForkJoinState state = fork_join_state(wisdom.cost);
+  // With a generator of its own: a seed stands for the same sizes whatever else is measured.
+  std::mt19937_64 other_random(seed + 1);
+  const auto look_at_state = [&] {
+    if (state.setting.count == 1) return;
+    for (const auto& [setting, seconds] : measure_fork_joins(children, {Setting{}, state.setting}, other_random)) {
+      state.now_s.push_back(seconds);
+    }
+    std::sort(state.now_s.begin(), state.now_s.end());
+  };
+  look_at_state();
   std::vector<Regret> all;
   int signal = 0;
   for (std::size_t i = 0; i < kernels.size() && signal == 0; ++i) {
@@ -103,14 +137,17 @@ int run_regret(const RegretOptions& options) {
       if (!raced.empty()) all.push_back(regret_of(of->name(), call->kernel, pick_of(wisdom, *call), raced));
     }
   }
+  if (signal == 0) look_at_state();
   const RegretSummary summary = summary_of(all);
   if (options.json) {
     ordered_json json = {{"seed", seed}, {"estimate", options.estimate}, {"summary", to_json(summary, all.size())}};
+    if (!state.now_s.empty()) json["fork_join"] = to_json(state);
     json["cases"] = ordered_json::array();
     for (const Regret& each : all) json["cases"].push_back(to_json(each));
     fmt::print("{}\n", json.dump(1));
   } else if (!all.empty()) {
     print(all, summary);
+    if (!state.now_s.empty()) fmt::print("{}\n", in_words(state));
   }
   return signal != 0 ? exit_signal_base + signal : exit_ok;
 }

@@ -4,8 +4,10 @@
 #include <cerrno>
 #include <chrono>
 #include <iterator>
+#include <limits>
 #include <map>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,10 +31,25 @@ using Clock = std::chrono::steady_clock;
 
 // The middle of each kernel's sizes first, where its choices change, so that a short budget still tells something of
 // every kernel.
-constexpr double first_parts[] = {0.4, 0.65, 0.2, 0.9, 0.05};
-// Then halfway between two sizes with different winners, as long as they are this far apart: a fifth more work.
+constexpr double middle_parts[] = {0.4, 0.65, 0.2};
+constexpr double outer_parts[] = {0.9, 0.05};
+// Halfway between two sizes with different winners, as long as they are this far apart: a fifth more work. Some come
+// before the outer parts, where the winner is seldom another than at the nearest middle one.
 constexpr double least_gap = 0.02;
-constexpr int most_halvings = 4;
+constexpr int first_halvings = 2, further_halvings = 3;
+
+// Calls of a few microseconds are worth several threads or not as a fork-join takes 0.4 or 2.5 us, which may change
+// from minute to minute. So they are raced again and again, with other races between.
+constexpr double short_least_s = 5e-7, short_most_s = 5e-5;  // on one thread
+// Several threads that take as many times as long gain in no state that was ever seen.
+constexpr double hopeless = 4;
+// Nor where they took as many times as long for several times the work.
+constexpr double hopeless_below = 2;
+constexpr RaceRules short_race = {.rounds = 3};
+
+// Nor are rounds of what takes milliseconds worth theirs.
+constexpr double long_extent_s = 1e-3;
+constexpr RaceRules long_race = {.rounds = 3};
 
 // Points whose extents are as near as this need no other between them.
 constexpr double near_enough = 1.1;
@@ -71,21 +88,13 @@ class Tuning {
       progress_.say(fmt::format("calibrated in {:.1f} s", elapsed_s()));
     }
     if (options_.calibrate) return exit_ok;
-    for (const double part : first_parts) {
-      for (const TunedKernel& kernel : kernels) {
-        if (const int status = over(); status >= 0) return end(status);
-        tune(kernel, part);
-      }
-    }
-    for (int halving = 0; halving < most_halvings; ++halving) {
-      for (const TunedKernel& kernel : kernels) {
-        for (const double part : halfway(kernel.name)) {
-          if (const int status = over(); status >= 0) return end(status);
-          tune(kernel, part);
-        }
-      }
-    }
-    return end(exit_ok);
+    tune_at(kernels, middle_parts);
+    halve(kernels, first_halvings);
+    repeat_short_calls();
+    tune_at(kernels, outer_parts);
+    halve(kernels, further_halvings);
+    repeat_short_calls();
+    return end(std::max(over(), static_cast<int>(exit_ok)));
   }
 
  private:
@@ -95,10 +104,32 @@ class Tuning {
     return elapsed_s() > options_.budget_s ? static_cast<int>(exit_ok) : -1;
   }
 
+  void tune_at(const std::vector<TunedKernel>& kernels, std::span<const double> parts) {
+    for (const double part : parts) {
+      for (const TunedKernel& kernel : kernels) {
+        if (over() >= 0) return;
+        if (!is_hopeless_below(kernel.name, part)) tune(kernel, part);
+      }
+    }
+  }
+
+  void halve(const std::vector<TunedKernel>& kernels, int times) {
+    for (int halving = 0; halving < times; ++halving) {
+      for (const TunedKernel& kernel : kernels) {
+        for (const double part : halfway(kernel.name)) {
+          if (over() >= 0) return;
+          tune(kernel, part);
+        }
+      }
+    }
+  }
+
   // Between the sizes where the pick changes.
   std::vector<double> halfway(const std::string& kernel) const {
     std::vector<double> parts;
-    const std::map<double, runtime::Setting>& picks = picks_.at(kernel);
+    const auto known = picks_.find(kernel);
+    if (known == picks_.end()) return parts;
+    const std::map<double, runtime::Setting>& picks = known->second;
     for (auto here = picks.begin(); here != picks.end() && std::next(here) != picks.end(); ++here) {
       const auto next = std::next(here);
       if (here->second != next->second && next->first - here->first > least_gap) {
@@ -113,16 +144,68 @@ class Tuning {
     const auto of = case_at(*kernel.cases.front(), part);
     const auto call = of ? note_call(*of) : std::nullopt;
     if (!call) return;
-    if (options_.again || !is_known(wisdom_, *call)) {
-      progress_.show(fmt::format("{}  {} of {}", of->name(), clock_text(elapsed_s()), clock_text(options_.budget_s)));
-      const std::vector<RacedSetting> raced =
-          race(children_, of->name(), runtime::machine_candidates(), RaceRules(), random_);
-      ++races_;
-      runtime::Wisdom found;
-      found.add(call->kernel, call->extent().bound, tuned_point(*call, raced));
-      keep(found);
+    if (call->shareable()) {
+      noted_.insert_or_assign(of->name(), *call);
+      if (options_.again || !is_known(wisdom_, *call)) {
+        keep_point(*call,
+                   run_race(of->name(), *call, call->extent().seconds > long_extent_s ? long_race : RaceRules()));
+      }
     }
     picks[part] = pick_of(wisdom_, *call);
+    const runtime::Extent extent = call->extent();
+    if (const auto* const point = wisdom_.point(call->kernel, extent.bound, extent.seconds)) {
+      points_[kernel.name].insert_or_assign(part, *point);
+    }
+  }
+
+  runtime::TunedPoint run_race(const std::string& case_name, const NotedCall& call, const RaceRules& rules) {
+    progress_.show(fmt::format("{}  {} of {}", case_name, clock_text(elapsed_s()), clock_text(options_.budget_s)));
+    ++races_;
+    return tuned_point(call, race(children_, case_name, runtime::machine_candidates(), rules, random_));
+  }
+
+  void keep_point(const NotedCall& call, const runtime::TunedPoint& point) {
+    runtime::Wisdom found;
+    found.add(call.kernel, call.extent().bound, point);
+    keep(found);
+  }
+
+  void repeat_short_calls() {
+    if (over() >= 0) return;
+    progress_.show("fork-joins once more");
+    runtime::Wisdom found;
+    found.cost = wisdom_.cost;
+    found.cost.see_fork_joins(measure_fork_joins(children_, runtime::machine_candidates(), random_));
+    keep(found);
+    for (const auto& [case_name, call] : noted_) {
+      if (over() >= 0) return;
+      const runtime::Extent extent = call.extent();
+      const runtime::TunedPoint* const known = wisdom_.point(call.kernel, extent.bound, extent.seconds);
+      if (known == nullptr || !depends_on_state(*known)) continue;
+      keep_point(call, known->with(run_race(case_name, call, short_race)));
+    }
+  }
+
+  // Whether at a larger size several threads took so much longer that nothing is to be learned of smaller ones.
+  bool is_hopeless_below(const std::string& kernel, double part) const {
+    const auto known = points_.find(kernel);
+    if (known == points_.end()) return false;
+    return std::any_of(known->second.begin(), known->second.end(), [&](const auto& each) {
+      return each.first > part && several_over_one(each.second) > hopeless_below;
+    });
+  }
+
+  static double several_over_one(const runtime::TunedPoint& point) {
+    double several = std::numeric_limits<double>::infinity();
+    for (const auto& [setting, seconds] : point.times_s) {
+      if (setting.count > 1) several = std::min(several, seconds);
+    }
+    return several / *point.time_of({});
+  }
+
+  static bool depends_on_state(const runtime::TunedPoint& point) {
+    const double alone = *point.time_of({});
+    return alone > short_least_s && alone < short_most_s && several_over_one(point) < hopeless;
   }
 
   void keep(const runtime::Wisdom& found) {
@@ -150,7 +233,9 @@ class Tuning {
   std::string fingerprint_ = runtime::machine_fingerprint();
   runtime::Wisdom wisdom_;
   std::mt19937_64 random_{std::random_device{}()};
-  std::map<std::string, std::map<double, runtime::Setting>> picks_;  // by kernel and part
+  std::map<std::string, std::map<double, runtime::Setting>> picks_;      // by kernel and part
+  std::map<std::string, std::map<double, runtime::TunedPoint>> points_;  // likewise
+  std::map<std::string, NotedCall> noted_;                               // by case
   int races_ = 0;
   bool said_ = false;
 };

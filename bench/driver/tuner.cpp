@@ -34,6 +34,8 @@ constexpr const char* memory_case = "triad/f32/16777216";
 // Where a kernel's own speed shows best: past what a call costs, and within the caches.
 constexpr double calibration_part = 0.4;
 
+constexpr RaceRules quick = {.sample_s = 1e-3, .rounds = 5, .far = 0};
+
 json ask(Children& children, const Children::Key& child, const json& question) {
   json answer = children.ask(child, question, 5);
   if (!answer.value("ok", false)) throw ChildError(string_or_empty(answer, "error"));
@@ -167,21 +169,45 @@ std::vector<RacedSetting> race(Children& children, const std::string& case_name,
   return raced;
 }
 
+std::map<Setting, double> measure_fork_joins(Children& children, const std::vector<Setting>& settings,
+                                             std::mt19937_64& random) {
+  const std::vector<RacedSetting> raced = race(children, fork_join_case, settings, quick, random);
+  const double alone = lower_quartile(raced.front().seconds);
+  // No fork-join of threads on several cores is shorter than a cache line's way to the other and back.
+  constexpr double least_s = 2e-7;
+  std::map<Setting, double> seconds;
+  for (const RacedSetting& each : raced) {
+    if (each.setting.count > 1) seconds[each.setting] = std::max(lower_quartile(each.seconds) - alone, least_s);
+  }
+  return seconds;
+}
+
+bool ForkJoinState::is_another() const {
+  if (tuned_s == 0) return false;
+  return std::any_of(now_s.begin(), now_s.end(),
+                     [this](double now) { return now * far < least_s || now > most_s * far; });
+}
+
+ForkJoinState fork_join_state(const runtime::CostModel& cost) {
+  ForkJoinState state = {.setting = {Setting::threads, machine().default_threads}};
+  const auto tuned = cost.fork_join_s.find(state.setting);
+  if (tuned == cost.fork_join_s.end()) return state;
+  const auto or_tuned = [&](const std::map<Setting, double>& of) {
+    const auto found = of.find(state.setting);
+    return found == of.end() ? tuned->second : found->second;
+  };
+  state.tuned_s = tuned->second;
+  state.least_s = or_tuned(cost.fork_join_least_s);
+  state.most_s = or_tuned(cost.fork_join_most_s);
+  return state;
+}
+
 runtime::CostModel calibrate(Children& children, const std::vector<TunedKernel>& kernels, std::mt19937_64& random,
                              const std::function<void(const std::string&)>& show) {
   runtime::CostModel cost;
   const std::vector<Setting> all = runtime::machine_candidates();
-  const RaceRules quick = {.sample_s = 1e-3, .rounds = 5, .far = 0};
   show("calibrating: fork-joins");
-  const std::vector<RacedSetting> joins = race(children, fork_join_case, all, quick, random);
-  const double alone = lower_quartile(joins.front().seconds);
-  for (const RacedSetting& raced : joins) {
-    // No fork-join of threads on several cores is shorter than a cache line's way to the other and back.
-    constexpr double least_s = 2e-7;
-    if (raced.setting.count > 1) {
-      cost.fork_join_s[raced.setting] = std::max(lower_quartile(raced.seconds) - alone, least_s);
-    }
-  }
+  cost.see_fork_joins(measure_fork_joins(children, all, random));
   show("calibrating: memory");
   std::vector<Setting> by_threads = all;
   std::erase_if(by_threads, [](Setting setting) { return setting.count > 1 && setting.kind != Setting::threads; });
@@ -192,6 +218,7 @@ runtime::CostModel calibrate(Children& children, const std::vector<TunedKernel>&
     cost.memory_speedup[raced.setting.count] = lower_quartile(memory.front().seconds) / lower_quartile(raced.seconds);
   }
   for (const TunedKernel& kernel : kernels) {
+    if (kernel.calibration_extent.seconds <= 0) continue;
     show(fmt::format("calibrating: {}", kernel.name));
     const std::vector<RacedSetting> one = race(children, kernel.calibration.name(), {Setting{}}, quick, random);
     cost.slowness[kernel.name] = lower_quartile(one.front().seconds) / kernel.calibration_extent.seconds;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <random>
 #include <string>
@@ -22,6 +23,9 @@ struct NotedCall {
   runtime::Work work;
 
   runtime::Extent extent() const { return runtime::extent_of(work); }
+
+  // Some have nothing to share with other threads, at this size: one thread whatever was tuned.
+  bool shareable() const { return extent().seconds > 0; }
 };
 
 // Found out without running the kernel; the case's data are made, though. Nothing if it never asks, being too small.
@@ -61,6 +65,22 @@ struct RacedSetting {
 std::vector<RacedSetting> race(Children& children, const std::string& case_name,
                                const std::vector<runtime::Setting>& settings, const RaceRules& rules,
                                std::mt19937_64& random);
+
+// What a fork-join of each setting with several threads costs now.
+std::map<runtime::Setting, double> measure_fork_joins(Children& children, const std::vector<runtime::Setting>& settings,
+                                                      std::mt19937_64& random);
+
+// How that compares with what it cost when wisdom was made: the machine may be in another state.
+struct ForkJoinState {
+  runtime::Setting setting;         // the pool's, with the most threads
+  std::vector<double> now_s{};      // by measurement
+  double tuned_s = 0;               // 0: never measured
+  double least_s = 0, most_s = 0;   // of what that is the mean of
+  static constexpr double far = 2;  // times what was seen, on either side, is another state
+
+  bool is_another() const;
+};
+ForkJoinState fork_join_state(const runtime::CostModel& cost);
 
 // Fork-joins, memory and one core's time of each kernel, in a second or two.
 runtime::CostModel calibrate(Children& children, const std::vector<TunedKernel>& kernels, std::mt19937_64& random,

@@ -65,6 +65,17 @@ inline SortRange part_of(std::ptrdiff_t n, std::ptrdiff_t parts, std::ptrdiff_t 
   return {n / parts * i + std::min(i, n % parts), n / parts + (i < n % parts ? 1 : 0)};
 }
 
+// Whether some of the keys ascend or descend, so that it's worth looking if all do.
+template <class T>
+bool looks_like_a_run(const T* keys, std::ptrdiff_t n) {
+  constexpr std::ptrdiff_t samples = 32;
+  if (n < samples) return false;
+  T sample[samples];
+  for (std::ptrdiff_t i = 0; i < samples; ++i) sample[i] = keys[(n - 1) * i / (samples - 1)];
+  const DistributeTile<T>& tile = distribute_tile<T>();
+  return tile.ascends(sample, samples) || tile.descends(sample, samples);
+}
+
 template <class T>
 class SampleSort final : public SortPasses {
  public:
@@ -85,15 +96,21 @@ class SampleSort final : public SortPasses {
         next_(reinterpret_cast<Key**>(memory + shape.keys_bytes() + shape.numbers_bytes() + shape.counts_bytes())) {
     blocks_ = shape.blocks;
     buckets_ = shape.buckets();
-    choose_splitters();
+    may_be_a_run_ = looks_like_a_run(in, shape.n);
   }
 
   void examine_block(std::ptrdiff_t i) noexcept override {
     participants_.note();
     SortRange block = this->block(i);
     if (block.first > 0) block = {block.first - 1, block.size + 1};  // with the last key of the block before
-    if (!tile_.ascends(in_ + block.first, block.size)) ascends_.store(false, std::memory_order_relaxed);
-    if (!tile_.descends(in_ + block.first, block.size)) descends_.store(false, std::memory_order_relaxed);
+    // One pass: keys that ascend also descend only if they are all equal, and then the last is no greater than the
+    // first.
+    const T* const keys = in_ + block.first;
+    const bool ascends = tile_.ascends(keys, block.size);
+    const bool descends = ascends ? !(KeyOrder<T>::key(keys[0]) < KeyOrder<T>::key(keys[block.size - 1]))
+                                  : tile_.descends(keys, block.size);
+    if (!ascends) ascends_.store(false, std::memory_order_relaxed);
+    if (!descends) descends_.store(false, std::memory_order_relaxed);
   }
 
   bool is_a_run() const noexcept override { return ascends_ || descends_; }
@@ -111,6 +128,8 @@ class SampleSort final : public SortPasses {
       std::reverse_copy(in_ + shape_.n - first - size, in_ + shape_.n - first, out_ + first);
     }
   }
+
+  void choose_splitters() noexcept override;
 
   void classify_block(std::ptrdiff_t i) noexcept override {
     participants_.note();
@@ -161,8 +180,6 @@ class SampleSort final : public SortPasses {
   static std::size_t at(std::ptrdiff_t i) { return static_cast<std::size_t>(i); }
   SortRange block(std::ptrdiff_t i) const { return part_of(shape_.n, blocks_, i); }
 
-  void choose_splitters();
-
   const T* in_;
   T* out_;
   SampleSortShape shape_;
@@ -180,7 +197,7 @@ class SampleSort final : public SortPasses {
 };
 
 template <class T>
-void SampleSort<T>::choose_splitters() {
+void SampleSort<T>::choose_splitters() noexcept {
   constexpr Int lowest = std::numeric_limits<Int>::min(), highest = std::numeric_limits<Int>::max();
   const std::ptrdiff_t samples = shape_.samples();
   Key* const sample = keys_;  // no key is there yet
@@ -190,9 +207,6 @@ void SampleSort<T>::choose_splitters() {
     const SortRange part = part_of(shape_.n, samples, i);
     sample[i].value = KeyOrder<T>::key(in_[part.first + places.next(part.size)]);
   }
-  const bool ascending = std::is_sorted(sample, sample + samples);
-  const bool descending = std::is_sorted(sample, sample + samples, [](Key a, Key b) { return b < a; });
-  may_be_a_run_ = ascending || descending;
   quicksort_(sample, sample + samples, samples, false);
 
   // Every 16th key of the sample. One that comes more than once also has what is just below it as a splitter: the two

@@ -27,24 +27,36 @@ std::ptrdiff_t most_bytes_a_bucket() {
   return static_cast<std::ptrdiff_t>(std::max(8 * (cache > 0 ? cache : usual_cache), least));
 }
 
+enum class Run { none, ascending, descending };
+
+template <class T>
+Run run_of(const T* keys, std::ptrdiff_t n) {
+  const DistributeTile<T>& tile = distribute_tile<T>();
+  if (tile.ascends(keys, n)) return Run::ascending;
+  return tile.descends(keys, n) ? Run::descending : Run::none;
+}
+
+// Keys that are a run, on the calling thread.
+template <class T>
+void copy_run(const T* in, T* out, std::ptrdiff_t n, Run run) {
+  if (run == Run::ascending) {
+    if (in != out) std::copy_n(in, n, out);
+  } else if (in == out) {
+    std::reverse(out, out + n);
+  } else {
+    std::reverse_copy(in, in + n, out);
+  }
+}
+
 // On the calling thread, by quicksort alone.
 template <class T>
 void sort_at_once(const T* in, T* out, std::ptrdiff_t n, OrderedKeyOf<T>* scratch) {
+  if (const Run run = run_of(in, n); run != Run::none) return copy_run(in, out, n, run);
   const DistributeTile<T>& tile = distribute_tile<T>();
-  if (tile.ascends(in, n)) {
-    if (in != out) std::copy_n(in, n, out);
-  } else if (tile.descends(in, n)) {
-    if (in == out) {
-      std::reverse(out, out + n);
-    } else {
-      std::reverse_copy(in, in + n, out);
-    }
-  } else {
-    const auto home = reinterpret_cast<OrderedKeyOf<T>*>(out);
-    tile.enter(in, n, home);
-    quicksort_tile<OrderedInt<T>>()(home, scratch, n, false);
-    tile.leave(home, n, out);
-  }
+  const auto home = reinterpret_cast<OrderedKeyOf<T>*>(out);
+  tile.enter(in, n, home);
+  quicksort_tile<OrderedInt<T>>()(home, scratch, n, false);
+  tile.leave(home, n, out);
 }
 
 template <class T>
@@ -55,32 +67,36 @@ constinit runtime::Kernel kernel("sort", runtime::element_name<T>);
 template <class T>
 constinit runtime::Kernel run_kernel("sort_run", runtime::element_name<T>);
 
-// Whether some of the keys ascend or descend, so that it's worth looking if all do.
+// What the picker is to know of a pass over keys that may be a run. Within the caches they are where the caller wrote
+// them, and to move a part of them to another core takes as long as to look at them here: nothing to share.
 template <class T>
-bool may_be_a_run(std::span<const T> in) {
-  constexpr std::size_t samples = 32;
-  if (in.size() < samples) return false;
-  T sample[samples];
-  for (std::size_t i = 0; i < samples; ++i) sample[i] = in[(in.size() - 1) * i / (samples - 1)];
-  const DistributeTile<T>& tile = distribute_tile<T>();
-  return tile.ascends(sample, samples) || tile.descends(sample, samples);
+runtime::Work run_work(std::span<const T> in, bool in_place) {
+  const auto bytes = static_cast<double>(in.size_bytes());
+  if (!runtime::beyond_caches(bytes)) return {};
+  const bool descending = KeyOrder<T>::key(in.back()) < KeyOrder<T>::key(in.front());
+  return {.bytes = in_place && !descending ? bytes : 3 * bytes};
 }
 
+struct Decision {
+  runtime::Choice choice;
+  Run run = Run::none;  // what all keys were found to be on the way
+};
+
 template <class T>
-runtime::Choice choose(std::span<const T> in, const Backend& backend) {
+Decision choose(std::span<const T> in, bool in_place, const Backend& backend) {
   const auto n = std::ssize(in);
   const auto bytes = static_cast<double>(in.size_bytes());
-  if (std::holds_alternative<Automatic>(backend) && may_be_a_run(in)) {
-    const runtime::Choice choice = runtime::choose(run_kernel<T>, backend, {.bytes = 2 * bytes});
-    const DistributeTile<T>& tile = distribute_tile<T>();
-    if (choice.threads > 1 || tile.ascends(in.data(), n) || tile.descends(in.data(), n)) return choice;
+  if (std::holds_alternative<Automatic>(backend) && looks_like_a_run(in.data(), n)) {
+    const runtime::Choice choice = runtime::choose(run_kernel<T>, backend, run_work(in, in_place));
+    if (choice.threads > 1) return {choice};
+    if (const Run run = run_of(in.data(), n); run != Run::none) return {choice, run};
   }
   // It takes as long as 4 operations a byte for each of log2(n) levels. A quarter of that is said: three passes over
   // the keys each end with a join. Less for few keys, as what sharing adds, a sample and its buckets, must pay too.
   constexpr double sharing_pays = 4e4;
   const auto keys = static_cast<double>(n);
   const double levels = std::log2(keys + 1) * keys / (keys + sharing_pays);
-  return runtime::choose(kernel<T>, backend, {.flops = bytes * levels, .bytes = 2 * bytes / 4});
+  return {runtime::choose(kernel<T>, backend, {.flops = bytes * levels, .bytes = 2 * bytes / 4})};
 }
 
 template <class T>
@@ -88,8 +104,12 @@ void sort_checked(std::span<const T> in, std::span<T> out, const SortOptions& op
   const auto n = std::ssize(in);
   constexpr std::ptrdiff_t key_bytes = sizeof(T);
   const double bytes = key_bytes * static_cast<double>(n);
-  runtime::Choice choice = choose(in, options.backend);
+  auto [choice, run] = choose(in, in.data() == out.data(), options.backend);
   if (n == 0) return runtime::record_run(choice, 0);
+  if (run != Run::none) {
+    copy_run(in.data(), out.data(), n, run);
+    return runtime::record_run(choice, 1);
+  }
   runtime::Participants participants;
   choice.limit_threads(n / SampleSortShape::least_keys);
 

@@ -18,6 +18,8 @@ void sort_on(OpenMp model, SortPasses& passes) {
       }
     }
     if (!done) {
+#pragma omp single
+      passes.choose_splitters();
 #pragma omp for schedule(static)
       for (std::ptrdiff_t i = 0; i < blocks; ++i) passes.classify_block(i);
 #pragma omp single

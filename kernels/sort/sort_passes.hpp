@@ -14,14 +14,15 @@ class SortPasses {
   std::ptrdiff_t blocks() const { return blocks_; }
   std::ptrdiff_t buckets() const { return buckets_; }
 
-  // Whether a sample of the keys is ascending or descending. Then the blocks are to be examined, and if they are a run
-  // to be copied, and that is all.
+  // Whether a few of the keys ascend or descend. Then the blocks are to be examined, and if they are a run to be
+  // copied, and that is all.
   bool may_be_a_run() const { return may_be_a_run_; }
   virtual void examine_block(std::ptrdiff_t i) noexcept = 0;
   virtual bool is_a_run() const noexcept = 0;
   virtual void copy_block(std::ptrdiff_t i) noexcept = 0;
 
   // Otherwise these, one after the other: each for all i, in any order and at the same time.
+  virtual void choose_splitters() noexcept = 0;
   virtual void classify_block(std::ptrdiff_t i) noexcept = 0;
   virtual void place_buckets() noexcept = 0;
   virtual void scatter_block(std::ptrdiff_t i) noexcept = 0;

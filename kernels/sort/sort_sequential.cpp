@@ -12,6 +12,7 @@ void sort_on(Sequential, SortPasses& passes) {
       return;
     }
   }
+  passes.choose_splitters();
   for (std::ptrdiff_t i = 0; i < blocks; ++i) passes.classify_block(i);
   passes.place_buckets();
   for (std::ptrdiff_t i = 0; i < blocks; ++i) passes.scatter_block(i);

@@ -17,6 +17,7 @@ void sort_on(Tbb model, SortPasses& passes) {
       for_each_block([&](Index i) { passes.examine_block(i); });
       if (passes.is_a_run()) return for_each_block([&](Index i) { passes.copy_block(i); });
     }
+    passes.choose_splitters();
     for_each_block([&](Index i) { passes.classify_block(i); });
     passes.place_buckets();
     for_each_block([&](Index i) { passes.scatter_block(i); });

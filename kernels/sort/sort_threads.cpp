@@ -13,6 +13,7 @@ void sort_on(Threads model, SortPasses& passes) {
     for_each(blocks, [&](std::ptrdiff_t i) { passes.examine_block(i); });
     if (passes.is_a_run()) return for_each(blocks, [&](std::ptrdiff_t i) { passes.copy_block(i); });
   }
+  passes.choose_splitters();
   for_each(blocks, [&](std::ptrdiff_t i) { passes.classify_block(i); });
   passes.place_buckets();
   for_each(blocks, [&](std::ptrdiff_t i) { passes.scatter_block(i); });

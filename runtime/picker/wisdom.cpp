@@ -12,6 +12,17 @@ namespace {
 // Points nearer than this are one and the same size, measured again.
 constexpr double same_extent = 1.01;
 
+bool same(double a_s, double b_s) { return a_s < b_s * same_extent && b_s < a_s * same_extent; }
+
+// More races than this don't make a time any surer, and the next should still tell.
+constexpr int most_races = 8;
+
+// The geometric mean of `times` values whose mean is known, and of one more.
+double with_one_more(double mean, int times, double value) {
+  const double weight = 1.0 / (std::min(times, most_races) + 1);
+  return mean * std::pow(value / mean, weight);
+}
+
 // How much faster several threads must look: measured times err by a few percent, estimates by much more, and having
 // stayed sequential then costs no more than that.
 constexpr double gain_if_tuned = 1.03;
@@ -30,6 +41,18 @@ double nearest_value(const Map& map, const Distance& distance) {
 
 }  // namespace
 
+void CostModel::see_fork_joins(const std::map<Setting, double>& seconds) {
+  for (const auto& [setting, value] : seconds) {
+    const auto [mean, is_new] = fork_join_s.try_emplace(setting, value);
+    if (!is_new) mean->second = with_one_more(mean->second, fork_join_times, value);
+    const auto least = fork_join_least_s.try_emplace(setting, value).first;
+    least->second = std::min(least->second, value);
+    const auto most = fork_join_most_s.try_emplace(setting, value).first;
+    most->second = std::max(most->second, value);
+  }
+  fork_join_times = std::min(fork_join_times + 1, most_races);
+}
+
 double CostModel::fork_join(Setting setting) const {
   if (setting.count <= 1) return 0;
   std::map<int, double> of_kind;
@@ -46,8 +69,15 @@ double CostModel::speedup_of_memory(int threads) const {
 }
 
 double CostModel::slowness_of(std::string_view kernel) const {
-  const auto found = slowness.find(kernel);
-  return found == slowness.end() ? assumed_slowness : found->second;
+  if (const auto found = slowness.find(kernel); found != slowness.end()) return found->second;
+  // "gaussian_blur/", whatever the type.
+  const std::string_view function = kernel.substr(0, kernel.find('/') + 1);
+  double least = std::numeric_limits<double>::infinity();
+  for (auto other = slowness.lower_bound(function); other != slowness.end(); ++other) {
+    if (function.empty() || !other->first.starts_with(function)) break;
+    least = std::min(least, other->second);
+  }
+  return std::isinf(least) ? assumed_slowness : least;
 }
 
 const double* TunedPoint::time_of(Setting setting) const {
@@ -57,6 +87,18 @@ const double* TunedPoint::time_of(Setting setting) const {
   return nullptr;
 }
 
+TunedPoint TunedPoint::with(const TunedPoint& race) const {
+  TunedPoint both = *this;
+  both.races = std::min(races + 1, most_races);
+  for (auto& [setting, seconds] : both.times_s) {
+    if (const double* const again = race.time_of(setting)) seconds = with_one_more(seconds, races, *again);
+  }
+  for (const auto& each : race.times_s) {
+    if (time_of(each.first) == nullptr) both.times_s.push_back(each);
+  }
+  return both;
+}
+
 const TunedCurve* Wisdom::curve(std::string_view kernel, Bound bound) const {
   const auto found = kernels.find(kernel);
   if (found == kernels.end()) return nullptr;
@@ -64,13 +106,19 @@ const TunedCurve* Wisdom::curve(std::string_view kernel, Bound bound) const {
   return curve.empty() ? nullptr : &curve;
 }
 
+const TunedPoint* Wisdom::point(std::string_view kernel, Bound bound, double extent_s) const {
+  const TunedCurve* const of = curve(kernel, bound);
+  if (of == nullptr) return nullptr;
+  const auto found =
+      std::find_if(of->begin(), of->end(), [&](const TunedPoint& each) { return same(each.extent_s, extent_s); });
+  return found == of->end() ? nullptr : &*found;
+}
+
 void Wisdom::add(std::string_view kernel, Bound bound, const TunedPoint& point) {
   auto found = kernels.find(kernel);
   if (found == kernels.end()) found = kernels.emplace(std::string(kernel), std::array<TunedCurve, bounds>{}).first;
   TunedCurve& curve = found->second[static_cast<int>(bound)];
-  std::erase_if(curve, [&](const TunedPoint& old) {
-    return old.extent_s < point.extent_s * same_extent && point.extent_s < old.extent_s * same_extent;
-  });
+  std::erase_if(curve, [&](const TunedPoint& old) { return same(old.extent_s, point.extent_s); });
   const auto place = std::find_if(curve.begin(), curve.end(),
                                   [&](const TunedPoint& other) { return other.extent_s > point.extent_s; });
   curve.insert(place, point);
@@ -78,6 +126,9 @@ void Wisdom::add(std::string_view kernel, Bound bound, const TunedPoint& point) 
 
 void Wisdom::merge(const Wisdom& newer) {
   for (const auto& [setting, seconds] : newer.cost.fork_join_s) cost.fork_join_s[setting] = seconds;
+  for (const auto& [setting, seconds] : newer.cost.fork_join_least_s) cost.fork_join_least_s[setting] = seconds;
+  for (const auto& [setting, seconds] : newer.cost.fork_join_most_s) cost.fork_join_most_s[setting] = seconds;
+  if (newer.cost.fork_join_times > 0) cost.fork_join_times = newer.cost.fork_join_times;
   for (const auto& [threads, speedup] : newer.cost.memory_speedup) cost.memory_speedup[threads] = speedup;
   for (const auto& [kernel, slowness] : newer.cost.slowness) cost.slowness[kernel] = slowness;
   for (const auto& [kernel, curves] : newer.kernels) {
@@ -91,31 +142,34 @@ Predictor::Predictor(const Wisdom& wisdom, std::string_view kernel, Bound bound,
     : bound_(bound), slowness_(wisdom.cost.slowness_of(kernel)), cache_bytes_(limits.cache_bytes) {
   const TunedCurve* const curve = wisdom.curve(kernel, bound);
   for (const Setting setting : candidates(limits.most_threads, limits.beside)) {
-    candidates_.push_back({setting, wisdom.cost.fork_join(setting), wisdom.cost.speedup_of_memory(setting.count), {}});
+    candidates_.push_back({setting, wisdom.cost.fork_join(setting), wisdom.cost.speedup_of_memory(setting.count)});
   }
   if (curve == nullptr) return;
   for (const TunedPoint& point : *curve) {
     log_extents_.push_back(std::log(point.extent_s));
     for (Candidate& each : candidates_) {
       const double* const time = point.time_of(each.setting);
-      each.log_times.push_back(time != nullptr ? std::log(*time) : std::numeric_limits<double>::quiet_NaN());
+      const double seconds = time != nullptr ? *time : std::numeric_limits<double>::quiet_NaN();
+      const double fixed_s = std::min(each.fork_join_s, seconds / 2);
+      each.fixed_s.push_back(fixed_s);
+      each.log_rests.push_back(std::log(seconds - fixed_s));
     }
   }
 }
 
 double Predictor::tuned_time(const Candidate& candidate, double extent_s) const {
+  const std::vector<double>& fixed_s = candidate.fixed_s;
+  const std::vector<double>& log_rests = candidate.log_rests;
   const double log_extent = std::log(extent_s);
   const std::size_t after = static_cast<std::size_t>(
       std::lower_bound(log_extents_.begin(), log_extents_.end(), log_extent) - log_extents_.begin());
   if (after > 0 && after < log_extents_.size()) {
     const double part = (log_extent - log_extents_[after - 1]) / (log_extents_[after] - log_extents_[after - 1]);
-    return std::exp(candidate.log_times[after - 1] * (1 - part) + candidate.log_times[after] * part);
+    return fixed_s[after - 1] * (1 - part) + fixed_s[after] * part +
+           std::exp(log_rests[after - 1] * (1 - part) + log_rests[after] * part);
   }
-  // Beyond the ends time grows with the work, but for what a fork-join takes.
   const std::size_t nearest = after == 0 ? 0 : after - 1;
-  const double time = std::exp(candidate.log_times[nearest]);
-  const double fixed = std::min(candidate.fork_join_s, time / 2);
-  return fixed + (time - fixed) * std::exp(log_extent - log_extents_[nearest]);
+  return fixed_s[nearest] + std::exp(log_rests[nearest] + log_extent - log_extents_[nearest]);
 }
 
 double Predictor::estimated_time(const Candidate& candidate, double extent_s) const {

@@ -22,13 +22,20 @@ namespace speedwell::runtime {
 // where s(p) is p, or for what goes through to the memory as many times one core's bandwidth as p cores have, if that
 // is less.
 struct CostModel {
-  std::map<Setting, double> fork_join_s;                // measured ones
+  std::map<Setting, double> fork_join_s;                // measured ones: the geometric mean of all times
+  std::map<Setting, double> fork_join_least_s;          // of these times
+  std::map<Setting, double> fork_join_most_s;           // likewise
+  int fork_join_times = 0;                              // that they were measured
   std::map<int, double> memory_speedup;                 // by threads: of the bandwidth, over one core's
   std::map<std::string, double, std::less<>> slowness;  // by kernel: times its extent that a call takes one core
 
   bool empty() const { return fork_join_s.empty() && memory_speedup.empty() && slowness.empty(); }
 
-  // Of what wasn't measured: stated constants, or for other thread counts the nearest measured one's.
+  // One more measurement of fork-joins, as they may take several times as long at one time as at another.
+  void see_fork_joins(const std::map<Setting, double>& seconds);
+
+  // Of what wasn't measured: stated constants, or for other thread counts the nearest measured one's. A kernel that
+  // wasn't measured on its type of element is as slow as the fastest of its types.
   double fork_join(Setting setting) const;
   double speedup_of_memory(int threads) const;
   double slowness_of(std::string_view kernel) const;
@@ -50,8 +57,13 @@ inline constexpr double assumed_memory_speedup = 2;
 struct TunedPoint {
   double extent_s = 0;
   std::vector<std::pair<Setting, double>> times_s;  // the candidates' medians; sequential is always among them
+  int races = 1;                                    // whose geometric means they are
 
   const double* time_of(Setting setting) const;
+
+  // With another race of the same call. Which setting is fastest may change with the machine's state, and the one with
+  // the least geometric mean is what one regrets least where either may come. Old races count less and less.
+  TunedPoint with(const TunedPoint& race) const;
 };
 
 // Of one kernel under one bound, by rising extent.
@@ -63,6 +75,8 @@ struct Wisdom {
 
   bool empty() const { return cost.empty() && kernels.empty(); }
   const TunedCurve* curve(std::string_view kernel, Bound bound) const;
+  // Of nearly this extent; nullptr if there is none.
+  const TunedPoint* point(std::string_view kernel, Bound bound, double extent_s) const;
   void add(std::string_view kernel, Bound bound, const TunedPoint& point);
 
   // Takes over what `newer` has; points of nearly the same extent are replaced.
@@ -98,7 +112,10 @@ class Predictor {
     Setting setting;
     double fork_join_s;
     double memory_speedup;
-    std::vector<double> log_times;  // by point; NaN where it was given up
+    // By point, NaN where it was given up: what of its time a fork-join may be, which is as long for all calls, and the
+    // logarithm of the rest, which grows with the work.
+    std::vector<double> fixed_s{};
+    std::vector<double> log_rests{};
   };
   double tuned_time(const Candidate& candidate, double extent_s) const;
   double estimated_time(const Candidate& candidate, double extent_s) const;

@@ -78,9 +78,14 @@ int thread_count(const std::string& key) {
   return key.empty() || *end != '\0' || count < 1 || count > max_threads ? 0 : static_cast<int>(count);
 }
 
+json to_json(const std::map<Setting, double>& times_s) {
+  json times = json::object();
+  for (const auto& [setting, seconds] : times_s) times[text(setting)] = seconds;
+  return times;
+}
+
 json to_json(const Wisdom& wisdom) {
-  json fork_join = json::object(), memory = json::object(), slowness = json::object(), kernels = json::object();
-  for (const auto& [setting, seconds] : wisdom.cost.fork_join_s) fork_join[text(setting)] = seconds;
+  json memory = json::object(), slowness = json::object(), kernels = json::object();
   for (const auto& [threads, speedup] : wisdom.cost.memory_speedup) memory[std::to_string(threads)] = speedup;
   for (const auto& [kernel, times] : wisdom.cost.slowness) slowness[kernel] = times;
   for (const auto& [kernel, curves] : wisdom.kernels) {
@@ -90,12 +95,15 @@ json to_json(const Wisdom& wisdom) {
       for (const TunedPoint& point : curves[bound]) {
         json times = json::object();
         for (const auto& [setting, seconds] : point.times_s) times[text(setting)] = seconds;
-        points.push_back({{"extent_s", point.extent_s}, {"times_s", std::move(times)}});
+        points.push_back({{"extent_s", point.extent_s}, {"times_s", std::move(times)}, {"races", point.races}});
       }
       if (!points.empty()) by_bound[bound_names[bound]] = std::move(points);
     }
   }
-  return {{"fork_join_s", std::move(fork_join)},
+  return {{"fork_join_s", to_json(wisdom.cost.fork_join_s)},
+          {"fork_join_least_s", to_json(wisdom.cost.fork_join_least_s)},
+          {"fork_join_most_s", to_json(wisdom.cost.fork_join_most_s)},
+          {"fork_join_times", wisdom.cost.fork_join_times},
           {"memory_speedup", std::move(memory)},
           {"slowness", std::move(slowness)},
           {"kernels", std::move(kernels)}};
@@ -178,6 +186,8 @@ class Reader final : public nlohmann::json_sax<json> {
     nowhere,
     whole,
     fork_join,
+    fork_join_least,
+    fork_join_most,
     memory_speedup,
     slowness,
     kernels,
@@ -196,6 +206,8 @@ class Reader final : public nlohmann::json_sax<json> {
 
   static Place place_of_member(std::string_view name) {
     if (name == "fork_join_s") return Place::fork_join;
+    if (name == "fork_join_least_s") return Place::fork_join_least;
+    if (name == "fork_join_most_s") return Place::fork_join_most;
     if (name == "memory_speedup") return Place::memory_speedup;
     if (name == "slowness") return Place::slowness;
     return name == "kernels" ? Place::kernels : Place::ignored;
@@ -223,7 +235,20 @@ class Reader final : public nlohmann::json_sax<json> {
   std::optional<double> measured(std::optional<double> number, const std::string& text, const char* what) {
     // Below a nanosecond's thousandth and above an hour nothing was.
     if (number && *number >= 1e-12 && *number <= 1e6) return number;
-    complain(std::string(what) + " is " + text.substr(0, 40));
+    complain(fmt::format("{} is {:.40}", what, text));
+    return std::nullopt;
+  }
+
+  std::map<Setting, double>& fork_joins() {
+    if (at() == Place::fork_join_least) return wisdom.cost.fork_join_least_s;
+    return at() == Place::fork_join_most ? wisdom.cost.fork_join_most_s : wisdom.cost.fork_join_s;
+  }
+
+  // How often something was measured, which earlier versions didn't write.
+  std::optional<int> times(std::optional<double> number, const std::string& text) {
+    constexpr double most = 1000;
+    if (number && *number >= 0 && *number <= most) return static_cast<int>(*number);
+    complain(fmt::format("a number of measurements is {:.40}", text));
     return std::nullopt;
   }
 
@@ -234,15 +259,19 @@ class Reader final : public nlohmann::json_sax<json> {
     Setting setting;
     switch (at()) {
       case Place::whole:
-        if (place_of_member(key_) != Place::ignored) complain("\"" + key_ + "\" is no object");
+        if (place_of_member(key_) != Place::ignored) complain(fmt::format("\"{}\" is no object", key_));
+        if (key_ != "fork_join_times") break;
+        if (const auto measurements = times(number, text)) wisdom.cost.fork_join_times = *measurements;
         break;
       case Place::fork_join:
+      case Place::fork_join_least:
+      case Place::fork_join_most:
         if (!parse_setting(key_, setting)) break;
-        if (const auto seconds = measured(number, text, "a fork-join")) wisdom.cost.fork_join_s[setting] = *seconds;
+        if (const auto seconds = measured(number, text, "a fork-join")) fork_joins()[setting] = *seconds;
         break;
       case Place::memory_speedup:
         if (const auto threads = thread_count(key_); threads == 0) {
-          complain("\"" + key_.substr(0, 40) + "\" threads");
+          complain(fmt::format("\"{:.40}\" threads", key_));
         } else if (const auto speedup = measured(number, text, "a speedup of memory")) {
           wisdom.cost.memory_speedup[threads] = *speedup;
         }
@@ -252,7 +281,7 @@ class Reader final : public nlohmann::json_sax<json> {
         if (const auto times = measured(number, text, "a slowness")) wisdom.cost.slowness[key_] = *times;
         break;
       case Place::kernels:
-        complain("kernel \"" + key_.substr(0, 40) + "\" is no object");
+        complain(fmt::format("kernel \"{:.40}\" is no object", key_));
         break;
       case Place::kernel:
         if (std::find(std::begin(bound_names), std::end(bound_names), key_) == std::end(bound_names)) break;
@@ -263,6 +292,9 @@ class Reader final : public nlohmann::json_sax<json> {
         break;
       case Place::point:
         if (key_ == "times_s") complain("\"times_s\" is no object");
+        if (key_ == "races") {
+          if (const auto races = times(number, text)) point_.races = *races;
+        }
         if (key_ != "extent_s") break;
         if (const auto extent = measured(number, text, "an extent")) point_.extent_s = *extent;
         break;
