@@ -89,9 +89,9 @@ enum class Factor { along_rows, along_cols, packed };
 template <class T>
 class Blocks {
  public:
-  // One block, with strides and signs of strides at random.
+  // One block, with strides and signs of strides at random; of a `dense` one A and C have neither gaps nor other signs.
   void check(const Products<T>& products, ptrdiff_t height, ptrdiff_t width, Factor a_form, Factor b_form,
-             std::size_t which_beta, bool near) {
+             std::size_t which_beta, bool near, bool dense = false) {
     const ptrdiff_t depth = products.depth;
     MatmulBlock<T> block = {};
     block.height = height;
@@ -101,9 +101,16 @@ class Blocks {
     block.near = near;
 
     const bool along = a_form == Factor::along_rows || (a_form == Factor::packed && one_of({0, 1}) == 0);
-    const ptrdiff_t a_stride = (along ? depth : 1) * one_of({1, 2}) + (along ? one_of({0, 3}) : 0);
-    const ptrdiff_t a_depth_stride = along ? 1 : 2 * height + one_of({0, 3});
-    const auto a = a_.lay(height, depth, a_stride * one_of({-1, 1}), a_depth_stride * one_of({-1, 1}), either_fence());
+    ptrdiff_t a_stride = (along ? depth : 1) * one_of({1, 2}) + (along ? one_of({0, 3}) : 0);
+    ptrdiff_t a_depth_stride = along ? 1 : 2 * height + one_of({0, 3});
+    if (dense) {
+      a_stride = along ? depth : 1;
+      a_depth_stride = along ? 1 : height;
+    } else {
+      a_stride *= one_of({-1, 1});
+      a_depth_stride *= one_of({-1, 1});
+    }
+    const auto a = a_.lay(height, depth, a_stride, a_depth_stride, either_fence());
     copy(products.a, depth, a);
     block.a = a.data;
     block.a_stride = a.row_stride;
@@ -137,8 +144,9 @@ class Blocks {
     const ptrdiff_t c_col_stride = one_of({1, 1, 1, -1, 2, -2});
     const ptrdiff_t c_stride = (width * std::abs(c_col_stride) + one_of({0, 3})) * one_of({1, -1});
     const bool columns = one_of({0, 1, 2, 3}) == 0;
-    const auto c = columns ? c_.lay(height, width, one_of({-1, 1}), height + one_of({0, 3}), either_fence())
-                           : c_.lay(height, width, c_stride, c_col_stride, either_fence());
+    const auto c = dense     ? c_.lay(height, width, width, 1, either_fence())
+                   : columns ? c_.lay(height, width, one_of({-1, 1}), height + one_of({0, 3}), either_fence())
+                             : c_.lay(height, width, c_stride, c_col_stride, either_fence());
     block.c = c.data;
     block.c_row_stride = c.row_stride;
     block.c_col_stride = c.col_stride;
@@ -233,6 +241,30 @@ TYPED_TEST(MatmulTileOf, LittleDepth) {
         const Factor a = one_of({0, 1}) == 0 ? Factor::along_rows : Factor::along_cols;
         const auto beta = static_cast<std::size_t>(one_of({0, 1, 2}));
         ASSERT_NO_FATAL_FAILURE(blocks.check(products, rows, width, a, Factor::along_rows, beta, one_of({0, 1}) == 0));
+      }
+    }
+  }
+}
+
+// Few columns of little depth without gaps: every number of rows that share a vector, and of rows left over, on both
+// sides of the widths, depths and strides where they no longer do.
+TYPED_TEST(MatmulTileOf, RowsThatFollowEachOther) {
+  using T = TypeParam;
+  Blocks<T> blocks;
+  const ptrdiff_t height = 35;
+  for (const ptrdiff_t depth : {1, 2, 3, 4, 5}) {
+    const Products<T> products(height, 10, depth);
+    for (ptrdiff_t width = 1; width <= 10; ++width) {
+      if (width % blocks.tile.in_place_cols != 0) continue;
+      for (ptrdiff_t rows = 1; rows <= height; ++rows) {
+        for (const Factor a : {Factor::along_rows, Factor::along_cols}) {
+          for (std::size_t beta = 0; beta < 3; ++beta) {
+            ASSERT_NO_FATAL_FAILURE(
+                blocks.check(products, rows, width, a, Factor::along_rows, beta, one_of({0, 1}) == 0, true));
+          }
+        }
+        ASSERT_NO_FATAL_FAILURE(blocks.check(products, rows, width, Factor::along_rows, Factor::along_rows,
+                                             static_cast<std::size_t>(one_of({0, 1, 2})), true));
       }
     }
   }

@@ -16,6 +16,7 @@
 
 #include <hwy/highway.h>
 
+#include "kernels/matmul/joined_tile-inl.hpp"
 #include "kernels/matmul/narrow_tile-inl.hpp"
 #include "kernels/matmul/row_vectors-inl.hpp"
 #include "kernels/matmul/shallow_tile-inl.hpp"
@@ -427,6 +428,9 @@ void multiply(const MatmulBlock<T>& block) noexcept {
   const bool in_place = !block.a_packed && !block.b_packed && block.c_col_stride == 1;
   if (in_place && (has_masks || block.width % lanes<T> == 0)) {
     const bool shallow = block.depth > 0 && block.depth <= matmul_shallow_depth;
+    if constexpr (most_joined_cols < T >> 0) {
+      if (shallow && is_joined(block)) return multiply_joined(block);
+    }
     if (shallow && block.width > most_vectors * lanes<T>) return multiply_shallow(block);
     if constexpr (most_narrow_vectors > 0) {
       if (is_narrow<T>(block.height, block.width, block.depth, block.a_depth_stride)) return multiply_narrow(block);
