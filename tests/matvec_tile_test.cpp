@@ -170,18 +170,20 @@ TYPED_TEST(Matvec, SizesAroundEveryThreshold) {
   }
 }
 
-// Outputs side by side, from the beginning of a cache line on in each row.
+// Outputs side by side, from the beginning of a cache line on in each row; also in rows a power of two apart.
 TYPED_TEST(Matvec, RowsOfWholeCacheLines) {
   using T = TypeParam;
-  constexpr ptrdiff_t row = 176, outputs = 150;
-  for (const ptrdiff_t depth : {128, 129, 300}) {
-    Product<T> product({row, depth, 1, row});
-    ptrdiff_t first = 0;
-    while (reinterpret_cast<std::uintptr_t>(product.a.data() + first) % 64 != 0) ++first;
-    product.multiply(first, outputs);
-    for (ptrdiff_t i = first; i < first + outputs; ++i) {
-      ASSERT_TRUE(same(product.y(i), product.in_order(i)))
-          << "output " << i << " from " << first << ", depth " << depth;
+  constexpr ptrdiff_t outputs = 150;
+  for (const ptrdiff_t row : {176, 256, 1024}) {
+    for (const ptrdiff_t depth : {128, 129, 300}) {
+      Product<T> product({row, depth, 1, row});
+      ptrdiff_t first = 0;
+      while (reinterpret_cast<std::uintptr_t>(product.a.data() + first) % 64 != 0) ++first;
+      product.multiply(first, outputs);
+      for (ptrdiff_t i = first; i < first + outputs; ++i) {
+        ASSERT_TRUE(same(product.y(i), product.in_order(i)))
+            << "output " << i << " from " << first << " of " << row << ", depth " << depth;
+      }
     }
   }
 }

@@ -475,10 +475,6 @@ constexpr ptrdiff_t terms_at_once = 8;
 // From here on a matrix, of so many bytes, can't be in the second-level cache, and fetching ahead pays.
 constexpr ptrdiff_t far_bytes = 1 << 20;
 
-// A matrix of so many bytes is in the first-level cache, or may be the next time.
-template <class T>
-constexpr ptrdiff_t nearest_elements = (32 << 10) / ptrdiff_t{sizeof(T)};
-
 // x[0], x[step], ... each in all lanes of a vector.
 template <class T, ptrdiff_t terms, ptrdiff_t step>
 struct Factors {
@@ -643,11 +639,13 @@ bool stays_cached(ptrdiff_t depth_stride, ptrdiff_t depth) {
 }
 
 // Whether each vector of a row is a cache line, so that there is no rest, and the second-level cache holds them all.
+// Rows a larger power of two apart crowd in a few of its sets.
 template <class T>
 bool is_whole_lines(const T* a, ptrdiff_t depth_stride, ptrdiff_t depth) {
   constexpr ptrdiff_t near_bytes = far_bytes / 2;
   const ptrdiff_t bytes = depth_stride * ptrdiff_t{sizeof(T)};
-  return vector_lanes<T> == cache_line<T> && bytes > 0 && bytes <= near_bytes / depth &&
+  constexpr ptrdiff_t crowding = 1024;
+  return vector_lanes<T> == cache_line<T> && bytes > 0 && bytes <= near_bytes / depth && bytes % crowding != 0 &&
          (reinterpret_cast<std::uintptr_t>(a) | static_cast<std::uintptr_t>(bytes)) % 64 == 0;
 }
 
@@ -765,6 +763,11 @@ struct OutputVectors<T, 0> {
 
 // Two lanes of each, and what waits to be added on three levels, fit the registers: 32 or 16.
 constexpr ptrdiff_t most_output_vectors = many_registers ? 4 : 2;
+
+// A matrix of so many bytes is in the first-level cache, or may be the next time; with 32 registers most of it is
+// enough, as the vectors that lie in the second are then fetched while others are worked on.
+template <class T>
+constexpr ptrdiff_t nearest_elements = (many_registers ? 48 << 10 : 32 << 10) / ptrdiff_t{sizeof(T)};
 
 // The sum of the lanes first, first + step, ..., added by halves; there are at least as many terms as lanes.
 template <ptrdiff_t first, ptrdiff_t step, ptrdiff_t vectors, class T, class Load>
