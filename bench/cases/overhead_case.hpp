@@ -14,9 +14,8 @@ namespace speedwell::bench {
 //   overhead/fork_join_bare/...    the models alone: the library's pool, an OpenMP region, a loop in a oneTBB arena
 //   overhead/fork_join_loaded/...  the same where other threads want the cores: one that never stops on half of them,
 //                                  or on all
-//   overhead/short_call/...        a product of 192 x 192 floats, which several threads do in half the time if awake;
-//   with
-//                                  --backend automatic what a program gets that leaves the choice to the library
+//   overhead/short_call/...        a product of 192 x 192 floats, which two threads do in half the time if awake;
+//                                  --backend automatic is what the library's own choice gets
 //
 // back_to_back is one call after the other, where workers may still be awake; before each call of every_1ms and
 // every_10ms the program has slept so long. For those with a load the calls come one by one, which takes the clock's
