@@ -370,15 +370,9 @@ TYPED_TEST(Mandelbrot, EmptyGrids) {
 
 TYPED_TEST(Mandelbrot, AWarmCallAllocatesNothing) {
   std::vector<std::int32_t> counts(30 * 500);
-  for (const Backend& backend : {Backend(Automatic{}), Backend(Sequential{}), Backend(Threads{2})}) {
-    const auto call = [&] {
-      mandelbrot(this->whole, {counts.data(), 30, 500}, {.max_iterations = 20, .backend = backend});
-    };
-    call();
-    const long before = tests::allocations();
-    for (int i = 0; i < 50; ++i) call();
-    EXPECT_EQ(tests::allocations(), before) << tests::text(backend);
-  }
+  tests::expect_warm_calls_allocate_nothing({Automatic{}, Sequential{}, Threads{2}}, [&](const Backend& backend) {
+    mandelbrot(this->whole, {counts.data(), 30, 500}, {.max_iterations = 20, .backend = backend});
+  });
 }
 
 // Bad input: what was given and what was expected, and counts untouched.

@@ -427,13 +427,10 @@ TYPED_TEST(MatmulBatch, AWarmCallAllocatesNothing) {
   const auto b = Batch<T>::random(500, 30, 40);
   Batch<T> c(500, 20, 40);
   for (const double alpha : {1.0, 2.0}) {  // direct, and packed
-    for (const Backend backend : {Backend(Automatic{}), Backend(Sequential{}), Backend(Threads{2})}) {
-      const MatmulOptions options = {.alpha = alpha, .backend = backend};
-      for (int i = 0; i < 3; ++i) matmul_batch(a.input(), b.input(), c.view(), options);
-      const long before = tests::allocations();
-      for (int i = 0; i < 20; ++i) matmul_batch(a.input(), b.input(), c.view(), options);
-      EXPECT_EQ(tests::allocations(), before) << tests::text(backend);
-    }
+    SCOPED_TRACE(alpha);
+    tests::expect_warm_calls_allocate_nothing({Automatic{}, Sequential{}, Threads{2}}, [&](const Backend& backend) {
+      matmul_batch(a.input(), b.input(), c.view(), {.alpha = alpha, .backend = backend});
+    });
   }
 }
 

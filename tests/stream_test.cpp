@@ -185,16 +185,10 @@ TYPED_TEST(Stream, AllocatesNothingOnceWarm) {
   using T = TypeParam;
   const auto b = random_values<T>(100'000);
   Guarded<T> a(100'000);
-  const auto call_all = [&] {
-    for (const Backend& backend : {Backend(Automatic{}), Backend(Sequential{}), Backend(Threads{2})}) {
-      copy(b.input(), a.span(), {.backend = backend});
-      triad(b.input(), b.input(), a.span(), {.backend = backend});
-    }
-  };
-  call_all();
-  const long before = tests::allocations();
-  call_all();
-  EXPECT_EQ(tests::allocations(), before);
+  tests::expect_warm_calls_allocate_nothing({Automatic{}, Sequential{}, Threads{2}}, [&](const Backend& backend) {
+    copy(b.input(), a.span(), {.backend = backend});
+    triad(b.input(), b.input(), a.span(), {.backend = backend});
+  });
 }
 
 }  // namespace
