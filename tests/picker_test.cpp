@@ -248,11 +248,27 @@ TEST(Tuned, KnowsBetweenWhatForkJoinsWere) {
   EXPECT_EQ(cost.fork_join_times, 2);
 }
 
-TEST(Tuned, SettingsGivenUpAreNotPicked) {
+TEST(Tuned, SettingsThatWereNeverRacedAreNotPicked) {
   Wisdom wisdom;
   wisdom.add("test/f32", Bound::arithmetic, {1e-3, {{one, 1e-3}}});
   EXPECT_EQ(predicted(wisdom, 1e-3).size(), 1U);
   EXPECT_EQ(at(steps(Predictor(wisdom, "test/f32", Bound::arithmetic, two_threads)), 1), one);
+}
+
+// As a product with too few blocks for two threads, beside a larger one with enough.
+TEST(Tuned, SettingsMissingAtAPointDoAsAtTheNextLargerOne) {
+  Wisdom wisdom;
+  wisdom.cost.fork_join_s = {{two, 2e-6}};
+  wisdom.add("test/f32", Bound::arithmetic, {1e-5, {{one, 1e-5}}});
+  wisdom.add("test/f32", Bound::arithmetic, {8e-5, {{one, 9e-5}, {two, 47e-6}}});
+  // Beside the fork-join half of one thread's time, at the small point and between the two.
+  EXPECT_NEAR(prediction_for(predicted(wisdom, 1e-5), two)->seconds, 2e-6 + 0.5e-5, 1e-12);
+  const double between_s = std::sqrt(1e-5 * 8e-5);
+  EXPECT_NEAR(prediction_for(predicted(wisdom, between_s), two)->seconds, 2e-6 + std::sqrt(1e-5 * 9e-5) / 2, 1e-12);
+  EXPECT_EQ(at(steps(Predictor(wisdom, "test/f32", Bound::arithmetic, two_threads)), between_s), two);
+  // Downwards only: what a larger call does nobody knows.
+  wisdom.add("test/f32", Bound::arithmetic, {1e-3, {{one, 1e-3}}});
+  EXPECT_EQ(predicted(wisdom, 1e-3).size(), 1U);
 }
 
 TEST(Tuned, ReplacesAPointOfTheSameExtent) {

@@ -155,6 +155,15 @@ Predictor::Predictor(const Wisdom& wisdom, std::string_view kernel, Bound bound,
       each.log_rests.push_back(std::log(seconds - fixed_s));
     }
   }
+  // A call with fewer blocks than a candidate has threads can't be raced in it; a slightly larger one could.
+  for (Candidate& each : candidates_) {
+    const std::vector<double>& alone = candidates_.front().log_rests;
+    for (std::size_t i = log_extents_.size() - 1; i > 0; --i) {
+      if (!std::isnan(each.log_rests[i - 1])) continue;
+      each.fixed_s[i - 1] = each.fixed_s[i];
+      each.log_rests[i - 1] = each.log_rests[i] + alone[i - 1] - alone[i];
+    }
+  }
 }
 
 double Predictor::tuned_time(const Candidate& candidate, double extent_s) const {

@@ -97,14 +97,15 @@ struct Limits {
 };
 
 // Times of all candidates for one kernel's calls under one bound: interpolated between the points of its curve where it
-// was tuned, else by the cost model.
+// was tuned, else by the cost model. A candidate that is missing at a point takes as many times one thread's time
+// there, beside the fork-join, as at the next larger point.
 class Predictor {
  public:
   Predictor(const Wisdom& wisdom, std::string_view kernel, Bound bound, Limits limits);
 
   bool tuned() const { return !log_extents_.empty(); }
 
-  // In order of preference; without candidates that were given up at the points around.
+  // In order of preference; without candidates that are missing at the largest point that counts, and so at all.
   void predict(double extent_s, std::vector<Prediction>& predictions) const;
 
  private:
@@ -112,8 +113,8 @@ class Predictor {
     Setting setting;
     double fork_join_s;
     double memory_speedup;
-    // By point, NaN where it was given up: what of its time a fork-join may be, which is as long for all calls, and the
-    // logarithm of the rest, which grows with the work.
+    // By point, NaN where neither it nor a larger one has a time: what of its time a fork-join may be, which is as long
+    // for all calls, and the logarithm of the rest, which grows with the work.
     std::vector<double> fixed_s{};
     std::vector<double> log_rests{};
   };
