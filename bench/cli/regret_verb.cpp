@@ -110,7 +110,7 @@ int run_regret(const RegretOptions& options) {
                                                     : "picks by wisdom"));
   const std::vector<TunedKernel> kernels = tuned_kernels(options.kernels);
   const std::vector<Setting> settings = runtime::machine_candidates();
-  const RaceRules rules = {.rounds = options.rounds, .far = 0};
+  const RaceRules rules = {.rounds = options.rounds, .far = 0, .twins = true};
   ForkJoinState state = fork_join_state(wisdom.cost);
   // With a generator of its own: a seed stands for the same sizes whatever else is measured.
   std::mt19937_64 other_random(seed + 1);

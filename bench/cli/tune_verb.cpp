@@ -32,7 +32,9 @@ using Clock = std::chrono::steady_clock;
 // The middle of each kernel's sizes first, where its choices change, so that a short budget still tells something of
 // every kernel.
 constexpr double middle_parts[] = {0.4, 0.65, 0.2};
-constexpr double outer_parts[] = {0.9, 0.05};
+// The largest size takes longest, and tells of arithmetic no more than the middle ones: for that it comes last of all.
+constexpr double largest_part[] = {0.9};
+constexpr double smallest_part[] = {0.05};
 // Halfway between two sizes with different winners, as long as they are this far apart: a fifth more work. Some come
 // before the outer parts, where the winner is seldom another than at the nearest middle one.
 constexpr double least_gap = 0.02;
@@ -45,7 +47,8 @@ constexpr double short_least_s = 5e-7, short_most_s = 5e-5;  // on one thread
 constexpr double hopeless = 4;
 // Nor where they took as many times as long for several times the work.
 constexpr double hopeless_below = 2;
-constexpr RaceRules short_race = {.rounds = 3};
+constexpr RaceRules short_race = {.sample_s = 1e-3};
+constexpr RaceRules short_race_again = {.sample_s = 1e-3, .rounds = 3};
 
 // Nor are rounds of what takes milliseconds worth theirs.
 constexpr double long_extent_s = 1e-3;
@@ -91,9 +94,11 @@ class Tuning {
     tune_at(kernels, middle_parts);
     halve(kernels, first_halvings);
     repeat_short_calls();
-    tune_at(kernels, outer_parts);
+    tune_at(bound_by(runtime::Bound::memory, kernels), largest_part);
+    tune_at(kernels, smallest_part);
     halve(kernels, further_halvings);
     repeat_short_calls();
+    tune_at(bound_by(runtime::Bound::arithmetic, kernels), largest_part);
     return end(std::max(over(), static_cast<int>(exit_ok)));
   }
 
@@ -102,6 +107,13 @@ class Tuning {
   int over() {
     if (const int signal = interrupts_.signal(); signal != 0) return exit_signal_base + signal;
     return elapsed_s() > options_.budget_s ? static_cast<int>(exit_ok) : -1;
+  }
+
+  static std::vector<TunedKernel> bound_by(runtime::Bound bound, const std::vector<TunedKernel>& kernels) {
+    std::vector<TunedKernel> those;
+    std::copy_if(kernels.begin(), kernels.end(), std::back_inserter(those),
+                 [bound](const TunedKernel& kernel) { return kernel.calibration_extent.bound == bound; });
+    return those;
   }
 
   void tune_at(const std::vector<TunedKernel>& kernels, std::span<const double> parts) {
@@ -147,8 +159,7 @@ class Tuning {
     if (call->shareable()) {
       noted_.insert_or_assign(of->name(), *call);
       if (options_.again || !is_known(wisdom_, *call)) {
-        keep_point(*call,
-                   run_race(of->name(), *call, call->extent().seconds > long_extent_s ? long_race : RaceRules()));
+        keep_point(*call, run_race(of->name(), *call, rules_for(*call)));
       }
     }
     picks[part] = pick_of(wisdom_, *call);
@@ -156,6 +167,12 @@ class Tuning {
     if (const auto* const point = wisdom_.point(call->kernel, extent.bound, extent.seconds)) {
       points_[kernel.name].insert_or_assign(part, *point);
     }
+  }
+
+  RaceRules rules_for(const NotedCall& call) const {
+    const double extent_s = call.extent().seconds;
+    if (extent_s > long_extent_s) return long_race;
+    return extent_s * wisdom_.cost.slowness_of(call.kernel) < short_most_s ? short_race : RaceRules();
   }
 
   runtime::TunedPoint run_race(const std::string& case_name, const NotedCall& call, const RaceRules& rules) {
@@ -182,7 +199,7 @@ class Tuning {
       const runtime::Extent extent = call.extent();
       const runtime::TunedPoint* const known = wisdom_.point(call.kernel, extent.bound, extent.seconds);
       if (known == nullptr || !depends_on_state(*known)) continue;
-      keep_point(call, known->with(run_race(case_name, call, short_race)));
+      keep_point(call, known->with(run_race(case_name, call, short_race_again)));
     }
   }
 

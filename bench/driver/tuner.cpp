@@ -23,7 +23,10 @@ using runtime::Setting;
 
 namespace {
 
-Children::Key child_of(Setting setting) { return {std::string(runtime::model_name(setting)), setting.count}; }
+Children::Key child_of(Setting setting, std::size_t process) {
+  return {std::string(runtime::model_name(setting)), setting.count,
+          process == 0 ? Children::Variant::plain : Children::Variant::twin};
+}
 
 // The case that costs nothing but a fork-join.
 constexpr const char* fork_join_case = "overhead/fork_join/back_to_back";
@@ -137,22 +140,31 @@ std::vector<TunedKernel> tuned_kernels(const std::vector<std::string>& words) {
 std::vector<RacedSetting> race(Children& children, const std::string& case_name, const std::vector<Setting>& settings,
                                const RaceRules& rules, std::mt19937_64& random) {
   std::vector<RacedSetting> raced;
-  std::vector<json> calls;
+  std::vector<std::vector<json>> calls;  // by setting and process
+  std::vector<Children::Key> prepared;
+  const std::size_t processes = rules.twins ? 2 : 1;
   for (const Setting setting : settings) {
-    const json ready =
-        ask(children, child_of(setting),
-            {{"do", "prepare"}, {"case", case_name}, {"target_ns", rules.sample_s * 1e9}, {"verify", false}});
-    if (static_cast<int>(number_or(ready, "threads_used", 0)) < setting.count) continue;
+    std::vector<json> of_setting;
+    for (std::size_t process = 0; process < processes; ++process) {
+      prepared.push_back(child_of(setting, process));
+      const json ready =
+          ask(children, prepared.back(),
+              {{"do", "prepare"}, {"case", case_name}, {"target_ns", rules.sample_s * 1e9}, {"verify", false}});
+      if (static_cast<int>(number_or(ready, "threads_used", 0)) < setting.count) break;
+      of_setting.push_back(ready.at("calls"));
+    }
+    if (of_setting.size() < processes) continue;
     raced.push_back({setting, {}});
-    calls.push_back(ready.at("calls"));
+    calls.push_back(std::move(of_setting));
   }
   std::vector<std::size_t> order(raced.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
   for (int round = 0; round < rules.rounds; ++round) {
     std::shuffle(order.begin(), order.end(), random);
     for (const std::size_t i : order) {
-      const json sample =
-          ask(children, child_of(raced[i].setting), {{"do", "sample"}, {"case", case_name}, {"calls", calls[i]}});
+      const std::size_t process = static_cast<std::size_t>(round) % processes;
+      const json sample = ask(children, child_of(raced[i].setting, process),
+                              {{"do", "sample"}, {"case", case_name}, {"calls", calls[i][process]}});
       raced[i].seconds.push_back(number_or(sample, "ns", 0) * 1e-9);
     }
     if (rules.far <= 0 || round + 1 != rules.open_rounds) continue;
@@ -163,9 +175,7 @@ std::vector<RacedSetting> race(Children& children, const std::string& case_name,
       return raced[i].setting.count > 1 && scaling::median(raced[i].seconds) > rules.far * least;
     });
   }
-  for (const Setting setting : settings) {
-    ask(children, child_of(setting), {{"do", "release"}, {"case", case_name}});
-  }
+  for (const Children::Key& child : prepared) ask(children, child, {{"do", "release"}, {"case", case_name}});
   return raced;
 }
 

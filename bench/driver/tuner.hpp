@@ -53,6 +53,9 @@ struct RaceRules {
   int rounds = 5;
   int open_rounds = 2;  // after which a setting that is far behind is given up
   double far = 1.25;    // times the best; 0: none is given up
+  // Every other round in a second process: where a process's data came to lie stays as it is for all its rounds, and
+  // makes it faster or slower by some percent for no merit of the setting.
+  bool twins = false;
 };
 
 struct RacedSetting {
@@ -89,8 +92,8 @@ runtime::CostModel calibrate(Children& children, const std::vector<TunedKernel>&
 // The medians of a race of a case with this call.
 runtime::TunedPoint tuned_point(const NotedCall& call, const std::vector<RacedSetting>& raced);
 
-// How a pick compares with the others on one case. Which setting is best is settled on half of the rounds, and times
-// come from the other half; then the other way round, and the mean of both is taken.
+// How a pick compares with the others on one case. Which setting is best is settled on half of the rounds, every other
+// one, and times come from the other half; then the other way round, and the mean of both is taken.
 struct Regret {
   std::string case_name;
   std::string kernel;
