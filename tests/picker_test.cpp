@@ -43,6 +43,7 @@ constexpr Setting two = {Setting::threads, 2};
 constexpr Setting four = {Setting::threads, 4};
 constexpr Setting eight = {Setting::threads, 8};
 constexpr Limits eight_threads = {.most_threads = 8, .cache_bytes = 1e6};
+constexpr Limits two_threads = {.most_threads = 2};
 
 const Prediction* prediction_for(const std::vector<Prediction>& all, Setting setting) {
   for (const Prediction& each : all) {
@@ -75,6 +76,7 @@ Wisdom with_costs() {
   }
   wisdom.cost.memory_speedup = {{1, 1.0}, {2, 1.8}, {4, 2.5}, {8, 2.4}};
   wisdom.cost.slowness["test/f32"] = 2;
+  wisdom.cost.sharing_s["other/f32"] = 1e-5;
   return wisdom;
 }
 
@@ -123,6 +125,19 @@ TEST(Estimate, KnowsThatMemoryIsShared) {
   EXPECT_DOUBLE_EQ(prediction_for(predicted(wisdom, 2e-5, Bound::memory), eight)->seconds, 22e-6 + 4e-5 / 8);
 }
 
+// As a sort by several threads first deals the keys out.
+TEST(Estimate, KnowsWhatSharingCostsBesideAForkJoin) {
+  Wisdom wisdom = with_costs();
+  wisdom.cost.sharing_s["test/f32"] = 70e-6;
+  EXPECT_EQ(prediction_for(predicted(wisdom, 1e-3), one)->seconds, 2e-3);
+  EXPECT_NEAR(prediction_for(predicted(wisdom, 1e-3), four)->seconds, 14e-6 + 70e-6 + 2e-3 / 4, 1e-12);
+  EXPECT_NEAR(prediction_for(predicted(wisdom, 1e-3, Bound::memory), four)->seconds, 84e-6 + 2e-3 / 2.5, 1e-12);
+  // 100 us on one thread, and on two 80 us more than half of it: alone. Three times that: shared.
+  const std::vector<Step> found = steps(Predictor(wisdom, "test/f32", Bound::arithmetic, two_threads));
+  EXPECT_EQ(at(found, 50e-6), one);
+  EXPECT_EQ(at(found, 150e-6), two);
+}
+
 TEST(Estimate, GoesFromOneThreadToMoreAsCallsGrow) {
   const Wisdom wisdom = with_costs();
   const std::vector<Step> found = steps(Predictor(wisdom, "test/f32", Bound::arithmetic, eight_threads));
@@ -159,6 +174,10 @@ TEST(Estimate, TakesATypeThatWasntMeasuredForTheFastestOfTheOthers) {
   EXPECT_EQ(cost.slowness_of("blur/f32"), 3);
   EXPECT_EQ(cost.slowness_of("blu/u16"), assumed_slowness);
   EXPECT_EQ(cost.slowness_of("blur"), assumed_slowness);
+  cost.sharing_s = {{"blur/f32", 1.5}, {"blur/u8", 2}, {"blur_wide/u8", 3}};
+  EXPECT_EQ(cost.sharing_of("blur/u16"), 2);
+  EXPECT_EQ(cost.sharing_of("blur/f32"), 1.5);
+  EXPECT_EQ(cost.sharing_of("blu/u16"), 0);
 }
 
 TEST(Estimate, StaysOnOneCoreWhereThereIsOne) {
@@ -172,8 +191,6 @@ TunedPoint point(double extent_s, double sequential_s, double threads_s, double 
   if (built<OpenMp>) made.times_s.emplace_back(Setting{Setting::openmp, 2}, openmp_s);
   return made;
 }
-
-constexpr Limits two_threads = {.most_threads = 2};
 
 TEST(Tuned, InterpolatesOnLogarithmicScales) {
   Wisdom wisdom = with_costs();
@@ -331,6 +348,7 @@ TEST_F(WisdomFile, ComesBackAsItWas) {
   EXPECT_EQ(read.wisdom.cost.fork_join_s, some().cost.fork_join_s);
   EXPECT_EQ(read.wisdom.cost.memory_speedup, some().cost.memory_speedup);
   EXPECT_EQ(read.wisdom.cost.slowness, some().cost.slowness);
+  EXPECT_EQ(read.wisdom.cost.sharing_s, some().cost.sharing_s);
   const TunedCurve* const curve = read.wisdom.curve("test/f32", Bound::memory);
   ASSERT_NE(curve, nullptr);
   EXPECT_EQ(curve->front().times_s.size(), some().curve("test/f32", Bound::memory)->front().times_s.size());
@@ -430,6 +448,7 @@ TEST_F(WisdomFile, BrokenOnesAreSetAside) {
       {R"({"schema": 1, "machine": "this machine", "kernels": {"a": {"memory": [{"races": 1e9}]}}})",
        "measurements is"},
       {R"({"schema": 1, "machine": "this machine", "slowness": {"a": "fast"}})", "slowness is"},
+      {R"({"schema": 1, "machine": "this machine", "sharing_s": {"a": -1}})", "sharing is"},
       {R"({"schema": 1, "machine": "this machine", "memory_speedup": {"many": 2}})", "many"},
   };
   for (const auto& [text, why] : broken) {

@@ -127,6 +127,10 @@ std::string reason(const Answer& found) {
   return fmt::format("{:.2g} times as fast as one thread ({})", one / picked, source);
 }
 
+std::string in_words_of_sharing(double seconds) {
+  return seconds == 0 ? std::string() : fmt::format(" + {} for sharing", time_text(seconds));
+}
+
 void explain(const Answer& found, const runtime::Wisdom& wisdom) {
   const runtime::CostModel& cost = wisdom.cost;
   const runtime::Extent extent = found.call.extent();
@@ -147,8 +151,9 @@ void explain(const Answer& found, const runtime::Wisdom& wisdom) {
       fmt::print("  at {:<9}{}\n", time_text(point.extent_s), times);
     }
   } else {
-    fmt::print("T(1) = {:.3g} x that, T(p) = fork-join + T(1) / speedup. Fork-joins ({}):",
-               cost.slowness_of(found.call.kernel), cost.fork_join_s.empty() ? "assumed" : "measured here");
+    fmt::print("T(1) = {:.3g} x that, T(p) = fork-join{} + T(1) / speedup. Fork-joins ({}):",
+               cost.slowness_of(found.call.kernel), in_words_of_sharing(cost.sharing_of(found.call.kernel)),
+               cost.fork_join_s.empty() ? "assumed" : "measured here");
     for (const Setting setting : runtime::machine_candidates()) {
       if (setting.count > 1) fmt::print("  {} {}", text(setting), time_text(cost.fork_join(setting)));
     }

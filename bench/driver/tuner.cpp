@@ -36,6 +36,8 @@ constexpr const char* memory_case = "triad/f32/16777216";
 
 // Where a kernel's own speed shows best: past what a call costs, and within the caches.
 constexpr double calibration_part = 0.4;
+// What sharing costs beside a fork-join is told from two sizes, by what doesn't grow with the work.
+constexpr double sharing_part = 0.55;
 
 constexpr RaceRules quick = {.sample_s = 1e-3, .rounds = 5, .far = 0};
 
@@ -212,6 +214,34 @@ ForkJoinState fork_join_state(const runtime::CostModel& cost) {
   return state;
 }
 
+namespace {
+
+struct AloneAndShared {
+  double alone_s = 0;
+  std::optional<double> beside_s;  // that all threads took beside their part and a fork-join; none: they can't share it
+};
+
+AloneAndShared race_shared(Children& children, const std::string& case_name, const runtime::CostModel& cost,
+                           std::mt19937_64& random) {
+  const Setting all = {Setting::threads, machine().default_threads};
+  std::vector<Setting> settings = {{}};
+  if (all.count > 1) settings.push_back(all);
+  const std::vector<RacedSetting> raced = race(children, case_name, settings, quick, random);
+  AloneAndShared of = {lower_quartile(raced.front().seconds), {}};
+  if (raced.size() > 1)
+    of.beside_s = lower_quartile(raced.back().seconds) - cost.fork_join(all) - of.alone_s / all.count;
+  return of;
+}
+
+// Of what sharing costs beside, the part that is the same for all sizes.
+double constant_part(const AloneAndShared& small, const AloneAndShared& large) {
+  if (!small.beside_s || !large.beside_s) return 0;
+  const double growth = std::max((*large.beside_s - *small.beside_s) / (large.alone_s - small.alone_s), 0.0);
+  return std::min(*small.beside_s, *large.beside_s) - growth * small.alone_s;
+}
+
+}  // namespace
+
 runtime::CostModel calibrate(Children& children, const std::vector<TunedKernel>& kernels, std::mt19937_64& random,
                              const std::function<void(const std::string&)>& show) {
   runtime::CostModel cost;
@@ -230,8 +260,12 @@ runtime::CostModel calibrate(Children& children, const std::vector<TunedKernel>&
   for (const TunedKernel& kernel : kernels) {
     if (kernel.calibration_extent.seconds <= 0) continue;
     show(fmt::format("calibrating: {}", kernel.name));
-    const std::vector<RacedSetting> one = race(children, kernel.calibration.name(), {Setting{}}, quick, random);
-    cost.slowness[kernel.name] = lower_quartile(one.front().seconds) / kernel.calibration_extent.seconds;
+    const AloneAndShared small = race_shared(children, kernel.calibration.name(), cost, random);
+    cost.slowness[kernel.name] = small.alone_s / kernel.calibration_extent.seconds;
+    const auto larger = case_at(*kernel.cases.front(), sharing_part);
+    if (!larger || !small.beside_s) continue;
+    const double sharing_s = constant_part(small, race_shared(children, larger->name(), cost, random));
+    if (sharing_s > 0) cost.sharing_s[kernel.name] = sharing_s;
   }
   return cost;
 }

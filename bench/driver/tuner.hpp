@@ -85,7 +85,7 @@ struct ForkJoinState {
 };
 ForkJoinState fork_join_state(const runtime::CostModel& cost);
 
-// Fork-joins, memory and one core's time of each kernel, in a second or two.
+// Fork-joins, memory, and what each kernel takes one core and all of them, in some seconds.
 runtime::CostModel calibrate(Children& children, const std::vector<TunedKernel>& kernels, std::mt19937_64& random,
                              const std::function<void(const std::string&)>& show);
 

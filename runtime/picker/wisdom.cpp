@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <optional>
 
 namespace speedwell::runtime {
 
@@ -39,6 +41,21 @@ double nearest_value(const Map& map, const Distance& distance) {
       ->second;
 }
 
+// The kernel's value, or the one that comes before those of its other types of element.
+template <class Before>
+std::optional<double> measured_of(const std::map<std::string, double, std::less<>>& by_kernel, std::string_view kernel,
+                                  Before before) {
+  if (const auto found = by_kernel.find(kernel); found != by_kernel.end()) return found->second;
+  // "gaussian_blur/", whatever the type.
+  const std::string_view function = kernel.substr(0, kernel.find('/') + 1);
+  std::optional<double> first;
+  for (auto other = by_kernel.lower_bound(function); other != by_kernel.end(); ++other) {
+    if (function.empty() || !other->first.starts_with(function)) break;
+    if (!first || before(other->second, *first)) first = other->second;
+  }
+  return first;
+}
+
 }  // namespace
 
 void CostModel::see_fork_joins(const std::map<Setting, double>& seconds) {
@@ -69,15 +86,11 @@ double CostModel::speedup_of_memory(int threads) const {
 }
 
 double CostModel::slowness_of(std::string_view kernel) const {
-  if (const auto found = slowness.find(kernel); found != slowness.end()) return found->second;
-  // "gaussian_blur/", whatever the type.
-  const std::string_view function = kernel.substr(0, kernel.find('/') + 1);
-  double least = std::numeric_limits<double>::infinity();
-  for (auto other = slowness.lower_bound(function); other != slowness.end(); ++other) {
-    if (function.empty() || !other->first.starts_with(function)) break;
-    least = std::min(least, other->second);
-  }
-  return std::isinf(least) ? assumed_slowness : least;
+  return measured_of(slowness, kernel, std::less<>()).value_or(assumed_slowness);
+}
+
+double CostModel::sharing_of(std::string_view kernel) const {
+  return measured_of(sharing_s, kernel, std::greater<>()).value_or(0);
 }
 
 const double* TunedPoint::time_of(Setting setting) const {
@@ -131,6 +144,7 @@ void Wisdom::merge(const Wisdom& newer) {
   if (newer.cost.fork_join_times > 0) cost.fork_join_times = newer.cost.fork_join_times;
   for (const auto& [threads, speedup] : newer.cost.memory_speedup) cost.memory_speedup[threads] = speedup;
   for (const auto& [kernel, slowness] : newer.cost.slowness) cost.slowness[kernel] = slowness;
+  for (const auto& [kernel, seconds] : newer.cost.sharing_s) cost.sharing_s[kernel] = seconds;
   for (const auto& [kernel, curves] : newer.kernels) {
     for (int bound = 0; bound < bounds; ++bound) {
       for (const TunedPoint& point : curves[bound]) add(kernel, static_cast<Bound>(bound), point);
@@ -139,7 +153,10 @@ void Wisdom::merge(const Wisdom& newer) {
 }
 
 Predictor::Predictor(const Wisdom& wisdom, std::string_view kernel, Bound bound, Limits limits)
-    : bound_(bound), slowness_(wisdom.cost.slowness_of(kernel)), cache_bytes_(limits.cache_bytes) {
+    : bound_(bound),
+      slowness_(wisdom.cost.slowness_of(kernel)),
+      sharing_s_(wisdom.cost.sharing_of(kernel)),
+      cache_bytes_(limits.cache_bytes) {
   const TunedCurve* const curve = wisdom.curve(kernel, bound);
   for (const Setting setting : candidates(limits.most_threads, limits.beside)) {
     candidates_.push_back({setting, wisdom.cost.fork_join(setting), wisdom.cost.speedup_of_memory(setting.count)});
@@ -185,8 +202,9 @@ double Predictor::estimated_time(const Candidate& candidate, double extent_s) co
   const double one_core_s = extent_s * slowness_;
   const double threads = candidate.setting.count;
   const bool from_memory = bound_ == Bound::memory && extent_s * reference_bytes > cache_bytes_;
+  if (threads == 1) return one_core_s;
   const double speedup = from_memory ? std::min(threads, candidate.memory_speedup) : threads;
-  return candidate.fork_join_s + one_core_s / speedup;
+  return candidate.fork_join_s + sharing_s_ + one_core_s / speedup;
 }
 
 void Predictor::predict(double extent_s, std::vector<Prediction>& predictions) const {

@@ -17,17 +17,18 @@ namespace speedwell::runtime {
 
 // The model of a call's time behind an estimate, with t one core's time, p threads and F a fork-join:
 //
-//   T(1) = t,   T(p) = F(model, p) + t / s(p)
+//   T(1) = t,   T(p) = F(model, p) + f + t / s(p)
 //
-// where s(p) is p, or for what goes through to the memory as many times one core's bandwidth as p cores have, if that
-// is less.
+// where f is what it costs the kernel to share a call beside the fork-join, as a sort's further passes do, and s(p) is
+// p, or for what goes through to the memory as many times one core's bandwidth as p cores have, if that is less.
 struct CostModel {
-  std::map<Setting, double> fork_join_s;                // measured ones: the geometric mean of all times
-  std::map<Setting, double> fork_join_least_s;          // of these times
-  std::map<Setting, double> fork_join_most_s;           // likewise
-  int fork_join_times = 0;                              // that they were measured
-  std::map<int, double> memory_speedup;                 // by threads: of the bandwidth, over one core's
-  std::map<std::string, double, std::less<>> slowness;  // by kernel: times its extent that a call takes one core
+  std::map<Setting, double> fork_join_s;                 // measured ones: the geometric mean of all times
+  std::map<Setting, double> fork_join_least_s;           // of these times
+  std::map<Setting, double> fork_join_most_s;            // likewise
+  int fork_join_times = 0;                               // that they were measured
+  std::map<int, double> memory_speedup;                  // by threads: of the bandwidth, over one core's
+  std::map<std::string, double, std::less<>> slowness;   // by kernel: times its extent that a call takes one core
+  std::map<std::string, double, std::less<>> sharing_s;  // by kernel: what sharing a call costs beside a fork-join
 
   bool empty() const { return fork_join_s.empty() && memory_speedup.empty() && slowness.empty(); }
 
@@ -35,10 +36,12 @@ struct CostModel {
   void see_fork_joins(const std::map<Setting, double>& seconds);
 
   // Of what wasn't measured: stated constants, or for other thread counts the nearest measured one's. A kernel that
-  // wasn't measured on its type of element is as slow as the fastest of its types.
+  // wasn't measured on its type of element is as slow as the fastest of its types, and costs as much to share as
+  // the worst.
   double fork_join(Setting setting) const;
   double speedup_of_memory(int threads) const;
   double slowness_of(std::string_view kernel) const;
+  double sharing_of(std::string_view kernel) const;  // seconds; 0 of what wasn't measured
 };
 
 // From the call to the last thread's end, with workers that sleep: 5 to 20 us on a bare machine, 30 to 120 us measured
@@ -123,6 +126,7 @@ class Predictor {
 
   Bound bound_;
   double slowness_;
+  double sharing_s_;
   double cache_bytes_;
   std::vector<double> log_extents_;
   std::vector<Candidate> candidates_;

@@ -85,9 +85,8 @@ json to_json(const std::map<Setting, double>& times_s) {
 }
 
 json to_json(const Wisdom& wisdom) {
-  json memory = json::object(), slowness = json::object(), kernels = json::object();
+  json memory = json::object(), kernels = json::object();
   for (const auto& [threads, speedup] : wisdom.cost.memory_speedup) memory[std::to_string(threads)] = speedup;
-  for (const auto& [kernel, times] : wisdom.cost.slowness) slowness[kernel] = times;
   for (const auto& [kernel, curves] : wisdom.kernels) {
     json& by_bound = kernels[kernel] = json::object();
     for (int bound = 0; bound < bounds; ++bound) {
@@ -105,7 +104,8 @@ json to_json(const Wisdom& wisdom) {
           {"fork_join_most_s", to_json(wisdom.cost.fork_join_most_s)},
           {"fork_join_times", wisdom.cost.fork_join_times},
           {"memory_speedup", std::move(memory)},
-          {"slowness", std::move(slowness)},
+          {"slowness", wisdom.cost.slowness},
+          {"sharing_s", wisdom.cost.sharing_s},
           {"kernels", std::move(kernels)}};
 }
 
@@ -190,6 +190,7 @@ class Reader final : public nlohmann::json_sax<json> {
     fork_join_most,
     memory_speedup,
     slowness,
+    sharing,
     kernels,
     kernel,
     points,
@@ -210,6 +211,7 @@ class Reader final : public nlohmann::json_sax<json> {
     if (name == "fork_join_most_s") return Place::fork_join_most;
     if (name == "memory_speedup") return Place::memory_speedup;
     if (name == "slowness") return Place::slowness;
+    if (name == "sharing_s") return Place::sharing;
     return name == "kernels" ? Place::kernels : Place::ignored;
   }
 
@@ -279,6 +281,10 @@ class Reader final : public nlohmann::json_sax<json> {
       case Place::slowness:
         if (wisdom.cost.slowness.size() >= most_kernels) complain("too many kernels");
         if (const auto times = measured(number, text, "a slowness")) wisdom.cost.slowness[key_] = *times;
+        break;
+      case Place::sharing:
+        if (wisdom.cost.sharing_s.size() >= most_kernels) complain("too many kernels");
+        if (const auto seconds = measured(number, text, "sharing")) wisdom.cost.sharing_s[key_] = *seconds;
         break;
       case Place::kernels:
         complain(fmt::format("kernel \"{:.40}\" is no object", key_));
