@@ -248,6 +248,9 @@ TEST(MatmulCuts, PackAWhereItsLinesAreReadOften) {
   EXPECT_FALSE(packs(64, 100, 1));
   EXPECT_TRUE(packs(64, 100, 1, true));
   EXPECT_FALSE(packs(64, -100, 1));
+  // Of more than 8 rows of the tile's 12.
+  EXPECT_FALSE(packs(64, 100, 1, true, 8));
+  EXPECT_TRUE(packs(64, 100, 1, true, 9));
   // Or more than one, where a tile's 12 rows share too few sets of the first level: 4 KiB apart in 32 KiB, not in 48.
   const MatmulCaches small = {32 * kib, 1 * mib, 32 * mib};
   EXPECT_FALSE(packs(1, 1024, 1, false, 20, small));
@@ -314,6 +317,20 @@ TEST(MatmulCuts, NearIsHalfOfTheSecondLevel) {
   EXPECT_FALSE(matmul_cuts(problem, zen, 1).near);
   --problem.k;
   problem.a_in_place = false;
+  EXPECT_FALSE(matmul_cuts(problem, zen, 1).near);
+}
+
+TEST(MatmulCuts, NearIsAllOfTheSecondLevelForOneTileOfRows) {
+  MatmulProblem problem = plain();
+  problem.m = problem.tile_rows;
+  problem.k = 200;
+  problem.n = (mib / 4 - problem.m * problem.k) / (problem.k + problem.m);
+  EXPECT_TRUE(matmul_cuts(problem, zen, 1).near);
+  ++problem.n;
+  EXPECT_FALSE(matmul_cuts(problem, zen, 1).near);
+  problem.n = problem.n * 3 / 4;
+  EXPECT_TRUE(matmul_cuts(problem, zen, 1).near);
+  ++problem.m;
   EXPECT_FALSE(matmul_cuts(problem, zen, 1).near);
 }
 

@@ -368,7 +368,9 @@ TYPED_TEST(Matmul, BothSidesOfEveryThreshold) {
   for (const double alpha : {1.0, 0.7}) {
     for (const ptrdiff_t by : {ptrdiff_t{0}, unit}) {
       // Slivers of B for a row of A, by how A lies.
-      this->check({3, 64 * cols + by, 5}, backends, alpha, 0.5);
+      for (const ptrdiff_t m : {ptrdiff_t{3}, 2 * rows / 3, 2 * rows / 3 + 1}) {
+        this->check({m, 64 * cols + by, 5}, backends, alpha, 0.5);
+      }
       this->check({5, 8 * cols + by, 9}, backends, alpha, 0, Layout::cols);
       this->check({5, cols + by, 9}, backends, alpha, 1, Layout::sparse);
       this->check({5, cols + by, 9}, backends, alpha, 1, Layout::flipped);

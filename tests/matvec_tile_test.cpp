@@ -188,6 +188,36 @@ TYPED_TEST(Matvec, RowsOfWholeCacheLines) {
   }
 }
 
+// Outputs side by side that begin at every place of a cache line: in rows that each begin at another, or all at the
+// same; a few vectors of them, and as many as a block has.
+TYPED_TEST(Matvec, RowsFromEveryPlaceOfACacheLine) {
+  using T = TypeParam;
+  constexpr ptrdiff_t line = 64 / sizeof(T), block = 2048 / sizeof(T);
+  const auto infinity = std::numeric_limits<T>::infinity();
+  for (const ptrdiff_t row : {2 * block + 3 * line, 2 * block + 3 * line + 1, 2 * block + 3 * line - 2}) {
+    for (const ptrdiff_t depth : {17, 129, 145}) {
+      for (const ptrdiff_t count : {ptrdiff_t{60}, block - 1, block, block + 1}) {
+        Product<T> product({row, depth, 1, row});
+        product.alpha = T(0.5);
+        // What lies beside the outputs would show in them.
+        for (ptrdiff_t k = 0; k < depth; ++k) {
+          for (ptrdiff_t i = count + line; i < row; ++i) product.a(i, k) = i % 2 == 0 ? infinity : -infinity;
+        }
+        for (ptrdiff_t first = 0; first < line; ++first) {
+          const std::vector<T> before = product.y.memory();
+          product.multiply(first, count);
+          for (ptrdiff_t i = 0; i < row; ++i) {
+            const bool is_output = i >= first && i < first + count;
+            ASSERT_TRUE(same(product.y(i), is_output ? product.in_order(i) : before[static_cast<std::size_t>(i)]))
+                << "element " << i << " of " << count << " outputs from " << first << ", row " << row << ", depth "
+                << depth;
+          }
+        }
+      }
+    }
+  }
+}
+
 TYPED_TEST(Matvec, LongSides) {
   for (const ptrdiff_t size : {4096, 5003}) {
     for (const ptrdiff_t other : {1, 2, 4, 5, 17, 50}) {

@@ -102,7 +102,7 @@ struct MatmulCuts {
   std::ptrdiff_t step_depth = 1;
   bool pack_a = false;
   bool pack_b = false;
-  bool near = false;  // all of it fits in half of the second-level cache
+  bool near = false;  // all of it is in the second-level cache: nothing is fetched ahead
 };
 
 MatmulCuts matmul_cuts(const MatmulProblem& problem, const MatmulCaches& caches, int threads);

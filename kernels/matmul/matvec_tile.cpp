@@ -515,16 +515,36 @@ struct Factors<T, 0, step> {
   HWY_INLINE void prefetch(const RowPointers<T, 0>&, ptrdiff_t) const {}
 };
 
+// How many elements a row begins after a place that is aligned for vectors: as many for all rows of a lane, as these
+// are whole vectors apart. The lane's sums begin as many after one, so that all is loaded and stored aligned: a load
+// from two cache lines takes twice as long (Zen 5).
+template <class T>
+HWY_INLINE ptrdiff_t lane_shift(const T* row) {
+  if constexpr (!masked_loads) return 0;
+  constexpr std::uintptr_t vector_bytes = vector_lanes<T> * sizeof(T);
+  return static_cast<ptrdiff_t>(reinterpret_cast<std::uintptr_t>(row) % vector_bytes / sizeof(T));
+}
+
 // Adds the next `terms` terms of one lane to the sums of `width` outputs, or begins them. a is the first term's row,
-// the following ones are `step` apart; if `far`, the next lane's rows, `ahead` away, are fetched meanwhile.
+// the following ones are `step` apart; if `far`, the next lane's rows, `ahead` away, are fetched meanwhile. The sums of
+// the row's first outputs are at sums + lane_shift(a).
 template <class T, ptrdiff_t terms, bool begin, bool far>
 void add_terms(const T* HWY_RESTRICT a, ptrdiff_t step, ptrdiff_t ahead, const T* x, T* HWY_RESTRICT sums,
                ptrdiff_t width) noexcept {
   const hn::ScalableTag<T> d;
-  const RowPointers<T, terms> from(a, step, terms);
+  const ptrdiff_t shift = lane_shift(a);
+  const RowPointers<T, terms> from(a - shift, step, terms);
   const Factors<T, terms, lanes> factors(x);
   const auto old_sum = [&](ptrdiff_t i) HWY_ATTR { return begin ? hn::Zero(d) : hn::Load(d, sums + i); };
   ptrdiff_t i = 0;
+  if constexpr (masked_loads) {
+    width += shift;
+    if (shift > 0) {
+      const auto within = hn::AndNot(first_lanes<T>(shift), first_lanes<T>(HWY_MIN(width, vector_lanes<T>)));
+      hn::Store(factors.add_to(old_sum(0), from, 0, within), d, sums);
+      i = vector_lanes<T>;
+    }
+  }
   for (; i + cache_line<T> <= width; i += cache_line<T>) {
     if constexpr (far) factors.prefetch(from, i + ahead);
     for (ptrdiff_t j = i; j < i + cache_line<T>; j += vector_lanes<T>) {
@@ -548,13 +568,17 @@ constexpr std::array<AddTerms<T>, sizeof...(t)> add_terms_table(std::integer_seq
   return {add_terms<T, t + 1, begin, far>...};
 }
 
-// The sum of the lanes `first`, first + step, ... by halves, of the vector of outputs at `sums`.
+// Where the sums of a block's first output are, lane by lane.
+template <class T>
+using LaneSums = std::array<const T*, static_cast<std::size_t>(lanes)>;
+
+// The sum of the lanes `first`, first + step, ... by halves, of the vector of outputs from the i-th on.
 template <ptrdiff_t first, ptrdiff_t step, class T>
-HWY_INLINE Vec<T> add_output_lanes(const T* sums) {
+HWY_INLINE Vec<T> add_output_lanes(const LaneSums<T>& sums, ptrdiff_t i) {
   if constexpr (step == lanes) {
-    return hn::Load(hn::ScalableTag<T>(), sums + first * output_block<T>);
+    return hn::LoadU(hn::ScalableTag<T>(), sums[first] + i);
   } else {
-    return hn::Add(add_output_lanes<first, 2 * step>(sums), add_output_lanes<first + step, 2 * step>(sums));
+    return hn::Add(add_output_lanes<first, 2 * step>(sums, i), add_output_lanes<first + step, 2 * step>(sums, i));
   }
 }
 
@@ -564,24 +588,37 @@ void multiply_columns(const T* a, ptrdiff_t depth_stride, const T* x, ptrdiff_t 
   constexpr auto all_terms = std::make_integer_sequence<ptrdiff_t, terms_at_once>();
   static constexpr auto begin_lane = add_terms_table<T, true, far>(all_terms);
   static constexpr auto continue_lane = add_terms_table<T, false, far>(all_terms);
+  const hn::ScalableTag<T> d;
   constexpr ptrdiff_t group = lanes * terms_at_once;
-  alignas(64) T sums[lanes * output_block<T>];
+  // Shifted sums, and what is read beyond the last of them, take at most another cache line each.
+  constexpr ptrdiff_t most_sums = output_block<T> + 2 * cache_line<T>;
+  alignas(64) T sums[lanes * most_sums];
+  LaneSums<T> first_sums;
+  const bool shifted = lane_shift(a) != 0 || lane_shift(a + depth_stride) != 0;
+  const ptrdiff_t lane_sums = shifted ? most_sums : output_block<T>;
   for (ptrdiff_t l = depth; l < lanes; ++l) {
-    for (ptrdiff_t i = 0; i < HWY_MIN(count, output_block<T>); ++i) sums[l * output_block<T> + i] = 0;
+    for (ptrdiff_t i = 0; i < HWY_MIN(count, output_block<T>); ++i) sums[l * lane_sums + i] = 0;
   }
   for (ptrdiff_t j = 0; j < count; j += output_block<T>) {
     const ptrdiff_t width = HWY_MIN(count - j, output_block<T>);
+    for (ptrdiff_t l = 0; l < lanes; ++l) {
+      const ptrdiff_t shift = l < depth ? lane_shift(a + j + l * depth_stride) : 0;
+      T* const first = sums + l * lane_sums + shift;
+      // The last vector of outputs reads on beyond the sums.
+      if (shift > 0) hn::StoreU(hn::Zero(d), d, first + width);
+      first_sums[static_cast<std::size_t>(l)] = first;
+    }
     for (ptrdiff_t k = 0; k < depth; k += group) {
       const auto& add = k == 0 ? begin_lane : continue_lane;
       for (ptrdiff_t l = 0; l < HWY_MIN(lanes, depth - k); ++l) {
         const ptrdiff_t terms = HWY_MIN((depth - k - l + lanes - 1) / lanes, terms_at_once);
         const ptrdiff_t ahead = l + 1 < lanes ? depth_stride : (group - lanes + 1) * depth_stride;
         add[static_cast<std::size_t>(terms - 1)](a + j + (k + l) * depth_stride, lanes * depth_stride, ahead, x + k + l,
-                                                 sums + l * output_block<T>, width);
+                                                 sums + l * lane_sums, width);
       }
     }
     for (ptrdiff_t i = 0; i < width; i += vector_lanes<T>) {
-      write_outputs(add_output_lanes<0, 1>(sums + i), HWY_MIN(width - i, vector_lanes<T>), alpha, beta,
+      write_outputs(add_output_lanes<0, 1>(first_sums, i), HWY_MIN(width - i, vector_lanes<T>), alpha, beta,
                     y + (j + i) * y_stride, y_stride);
     }
   }
