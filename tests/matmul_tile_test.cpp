@@ -203,12 +203,14 @@ TYPED_TEST(MatmulTileOf, EveryHeightAndWidth) {
   }
 }
 
-// Heights of one tile for few columns, of two and of three; depths that end with every part of 16 bytes.
+// Heights of one tile for few columns, of two and of three; depths that end with every part of 16 bytes, and with every
+// part of half a vector, on both sides of the least for few and
+// many rows that are transposed.
 TYPED_TEST(MatmulTileOf, FewColumns) {
   Blocks<TypeParam> blocks;
   constexpr ptrdiff_t height = 70;
-  const ptrdiff_t most_width = std::max<ptrdiff_t>(blocks.tile.narrow_cols, 4) + 1;
-  for (const ptrdiff_t depth : {7, 8, 9, 10, 11, 12, 15, 101}) {
+  const ptrdiff_t most_width = std::max<ptrdiff_t>(blocks.tile.narrow_cols, 6) + 1;
+  for (const ptrdiff_t depth : {7, 8, 9, 10, 11, 12, 15, 31, 32, 33, 34, 35, 36, 37, 38, 39, 63, 64, 101}) {
     const Products<TypeParam> products(height, most_width, depth);
     for (ptrdiff_t rows = 1; rows <= height; ++rows) {
       for (ptrdiff_t width = 1; width <= most_width; ++width) {

@@ -20,6 +20,7 @@
 #include "kernels/matmul/narrow_tile-inl.hpp"
 #include "kernels/matmul/row_vectors-inl.hpp"
 #include "kernels/matmul/shallow_tile-inl.hpp"
+#include "kernels/matmul/slim_tile-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace speedwell {
@@ -219,6 +220,11 @@ constexpr ptrdiff_t lines_of = (vectors * lanes<T> + cache_line<T> - 1) / cache_
 template <class T, ptrdiff_t rows, ptrdiff_t vectors, bool ragged>
 void multiply_near(const T* a, ptrdiff_t a_stride, ptrdiff_t a_depth_stride, const T* b, ptrdiff_t b_depth_stride,
                    ptrdiff_t depth, T beta, T* c, ptrdiff_t c_stride, ptrdiff_t cols) noexcept {
+  if constexpr (most_slim_cols > 0 && vectors == 1) {
+    if (is_slim<T>(rows, cols, depth, a_depth_stride)) {
+      return multiply_slim(a, a_stride, b, b_depth_stride, depth, beta, c, c_stride, rows, cols);
+    }
+  }
   if constexpr (most_narrow_vectors > 0 && vectors == 1) {
     if (is_narrow<T>(rows, cols, depth, a_depth_stride)) {
       return multiply_narrow_rows(a, a_stride, b, b_depth_stride, depth, beta, c, c_stride, rows, cols);
@@ -432,6 +438,12 @@ void multiply(const MatmulBlock<T>& block) noexcept {
       if (shallow && is_joined(block)) return multiply_joined(block);
     }
     if (shallow && block.width > most_vectors * lanes<T>) return multiply_shallow(block);
+    if constexpr (most_slim_cols > 0) {
+      if (is_slim<T>(block.height, block.width, block.depth, block.a_depth_stride)) {
+        return multiply_slim(block.a, block.a_stride, block.b, block.b_depth_stride, block.depth, block.beta, block.c,
+                             block.c_row_stride, block.height, block.width);
+      }
+    }
     if constexpr (most_narrow_vectors > 0) {
       if (is_narrow<T>(block.height, block.width, block.depth, block.a_depth_stride)) return multiply_narrow(block);
     }
