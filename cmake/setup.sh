@@ -80,7 +80,8 @@ setup_step() {  # name command...
     printf 'failed after %d s\n' $((SECONDS - start)) >&2
     tail -c +"$from" "$setup_log" | tail -n 60 >&2
     # Of many tests' output, the end seldom says what failed.
-    tail -c +"$from" "$setup_log" | grep -E -A 8 ': (Failure|error:|runtime error:)|ERROR: |WARNING: ThreadSanitizer' | head -n 40 >&2 || true
+    tail -c +"$from" "$setup_log" |
+      grep -E -A 8 ': (Failure|error:|runtime error:)|ERROR: |WARNING: ThreadSanitizer' | head -n 40 >&2 || true
     setup_fail "${setup_status:-1}" "$name failed; all it said is in $PWD/$setup_log"
   fi
   printf '%4d s\n' $((SECONDS - start)) >&2

@@ -204,8 +204,7 @@ TYPED_TEST(MatmulTileOf, EveryHeightAndWidth) {
 }
 
 // Heights of one tile for few columns, of two and of three; depths that end with every part of 16 bytes, and with every
-// part of half a vector, on both sides of the least for few and
-// many rows that are transposed.
+// part of half a vector, on both sides of the least for few and many rows that are transposed.
 TYPED_TEST(MatmulTileOf, FewColumns) {
   Blocks<TypeParam> blocks;
   constexpr ptrdiff_t height = 70;

@@ -36,7 +36,7 @@ constexpr double middle_parts[] = {0.4, 0.65, 0.2};
 constexpr double largest_part[] = {0.9};
 constexpr double smallest_part[] = {0.05};
 // Halfway between two sizes with different winners, as long as they are this far apart: a fifth more work. Some come
-// before the outer parts, where the winner is seldom another than at the nearest middle one.
+// before the smallest and the largest size, where the winner is seldom another than at the nearest middle one.
 constexpr double least_gap = 0.02;
 constexpr int first_halvings = 2, further_halvings = 3;
 

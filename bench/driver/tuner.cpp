@@ -38,6 +38,7 @@ constexpr const char* memory_case = "triad/f32/16777216";
 constexpr double calibration_part = 0.4;
 // What sharing costs beside a fork-join is told from two sizes, by what doesn't grow with the work.
 constexpr double sharing_part = 0.55;
+constexpr double least_sharing_s = 1e-9;  // less is the clock's
 
 constexpr RaceRules quick = {.sample_s = 1e-3, .rounds = 5, .far = 0};
 
@@ -228,8 +229,9 @@ AloneAndShared race_shared(Children& children, const std::string& case_name, con
   if (all.count > 1) settings.push_back(all);
   const std::vector<RacedSetting> raced = race(children, case_name, settings, quick, random);
   AloneAndShared of = {lower_quartile(raced.front().seconds), {}};
-  if (raced.size() > 1)
+  if (raced.size() > 1) {
     of.beside_s = lower_quartile(raced.back().seconds) - cost.fork_join(all) - of.alone_s / all.count;
+  }
   return of;
 }
 
@@ -265,7 +267,7 @@ runtime::CostModel calibrate(Children& children, const std::vector<TunedKernel>&
     const auto larger = case_at(*kernel.cases.front(), sharing_part);
     if (!larger || !small.beside_s) continue;
     const double sharing_s = constant_part(small, race_shared(children, larger->name(), cost, random));
-    if (sharing_s > 0) cost.sharing_s[kernel.name] = sharing_s;
+    if (sharing_s >= least_sharing_s) cost.sharing_s[kernel.name] = sharing_s;
   }
   return cost;
 }

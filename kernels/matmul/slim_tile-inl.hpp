@@ -300,7 +300,7 @@ HWY_INLINE void multiply_slim(const T* a, ptrdiff_t a_stride, const T* b, ptrdif
   const auto& of_cols = slim_tiles<T>[static_cast<std::size_t>(cols - least_slim_cols)];
   const ptrdiff_t most = most_slim_groups<T>(cols) * lanes<T>;
   for (ptrdiff_t left = height; left > 0;) {
-    // None is left with fewer rows than a tile must have
+    // None is left with fewer rows than a tile must have.
     const ptrdiff_t rows = left > most && left < most + slim_octet ? left - slim_octet : HWY_MIN(left, most);
     of_cols[static_cast<std::size_t>((rows - 1) / lanes<T>)](a, a_stride, b, b_stride, depth, beta, c, c_stride, rows);
     a += rows * a_stride;

@@ -36,8 +36,8 @@ struct CostModel {
   void see_fork_joins(const std::map<Setting, double>& seconds);
 
   // Of what wasn't measured: stated constants, or for other thread counts the nearest measured one's. A kernel that
-  // wasn't measured on its type of element is as slow as the fastest of its types, and costs as much to share as
-  // the worst.
+  // wasn't measured on its type of element is as slow as the fastest of its types, and costs as much to share as the
+  // worst.
   double fork_join(Setting setting) const;
   double speedup_of_memory(int threads) const;
   double slowness_of(std::string_view kernel) const;
