@@ -250,6 +250,7 @@ TEST(ColdStart, AThreadThatIsRefusedIsNoHangAndNoWrongResult) {
 
 // A child that is forked while another thread makes the process's first call must not wait for what that has begun.
 TEST(ColdStart, AForkAmidTheFirstCallLeavesAChildThatWorks) {
+  if (!tests::may_fork_amid_allocations) GTEST_SKIP() << "the sanitizer's allocator isn't made for it";
   for (const KernelCall& call : {tests::kernel_calls[0], tests::kernel_calls[1]}) {
     for (int delay_us = 0; delay_us < 16'000; delay_us = delay_us == 0 ? 30 : delay_us * 2) {
       EXPECT_EQ(tests::status_in_child([&] {

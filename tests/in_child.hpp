@@ -6,12 +6,26 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <csignal>
 #include <cstdio>
+#include <thread>
 
 namespace tests {
 
-// What `body` returns, in a forked child; which must end by itself, so a child that hangs fails after `seconds`. A
-// child that was ended by a signal has that signal's number, negative.
+// Whether a child works that was forked while another thread allocated: not with the sanitizers' allocators, which keep
+// the locks that they held then.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool may_fork_amid_allocations = false;
+#elif defined(__has_feature)
+inline constexpr bool may_fork_amid_allocations = !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer);
+#else
+inline constexpr bool may_fork_amid_allocations = true;
+#endif
+
+// What `body` returns, in a forked child. A child that was ended by a signal has that signal's number, negative; one
+// that doesn't end within `seconds` has SIGALRM's. The parent sees to that too, as a child may hang before it can:
+// where another thread held a lock of the allocator at the fork, and a library's handler of forks allocates.
 template <class Body>
 int status_in_child(const Body& body, unsigned seconds = 30) {
   std::fflush(nullptr);  // or the child writes it once more
@@ -24,7 +38,15 @@ int status_in_child(const Body& body, unsigned seconds = 30) {
     _exit(status);
   }
   int status = 0;
-  while (waitpid(child, &status, 0) != child) continue;
+  const auto last = std::chrono::steady_clock::now() + std::chrono::seconds(seconds + 5);
+  while (waitpid(child, &status, WNOHANG) != child) {
+    if (std::chrono::steady_clock::now() > last) {
+      kill(child, SIGKILL);
+      waitpid(child, &status, 0);
+      return -SIGALRM;
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+  }
   return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 

@@ -263,11 +263,7 @@ TEST(Fork, ParentAndChildAreRight) {
 }
 
 TEST(Fork, TwoThreadsForkWhileOthersCall) {
-#ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP()
-      << "the address sanitizer's own allocator isn't made for it: a child waits for a lock that another thread "
-         "held at the fork";
-#endif
+  if (!tests::may_fork_amid_allocations) GTEST_SKIP() << "the sanitizer's allocator isn't made for it";
   expected();
   const std::vector<Backend> all = backends();
   std::atomic<bool> stop = false;

@@ -2,8 +2,6 @@
 // The choice of model and number of threads: arguments, environment, nesting, forks, many callers, messages.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -11,7 +9,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <functional>
 #include <latch>
 #include <memory>
 #include <mutex>
@@ -26,6 +23,7 @@
 #include "runtime/dispatch.hpp"
 #include "runtime/thread_pool.hpp"
 #include "runtime/workspace.hpp"
+#include "tests/in_child.hpp"
 #include "tests/models_at_work.hpp"
 
 namespace {
@@ -321,24 +319,10 @@ TEST(ManyCallers, ABudgetIsGivenBackWhenACallThrows) {
   EXPECT_EQ(speedwell::runtime::ThreadBudget::in_use(), 0);
 }
 
-// Runs `body` in a forked child, which must end by itself with status 0.
-void expect_in_child(const std::function<bool()>& body) {
-  const pid_t child = fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
-    alarm(30);
-    _exit(body() ? 0 : 1);
-  }
-  int status = 0;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_TRUE(WIFEXITED(status)) << "ended by signal " << WTERMSIG(status);
-  EXPECT_EQ(WEXITSTATUS(status), 0);
-}
-
 TEST(Fork, AChildOfAParallelProcessIsSequential) {
   for (const Backend& backend : parallel_backends(3)) {
     run_blocks(backend, 30);
-    expect_in_child([&] {
+    tests::expect_in_child([&] {
       run_blocks(backend, 30);
       const bool sequential = last_run().backend == "sequential";
       const bool says_so = last_run().reason.find("fork") != std::string_view::npos;
@@ -356,7 +340,7 @@ TEST(Fork, AChildOfAParallelProcessIsSequential) {
 TEST(Fork, TheProgramsOwnOpenMpWorksInTheChild) {
   if constexpr (built<OpenMp>) {
     run_blocks(OpenMp{3}, 30);
-    expect_in_child([] {
+    tests::expect_in_child([] {
       std::atomic<int> ran = 0;
       tests::in_openmp_region(3, [&] { ++ran; });
       return ran == 3;

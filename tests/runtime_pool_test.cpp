@@ -19,6 +19,7 @@
 #include <speedwell/machine.hpp>
 
 #include "runtime/thread_pool.hpp"
+#include "tests/in_child.hpp"
 
 // ThreadSanitizer asks for it: without this it ends a forked child that makes threads, which some of these tests do.
 extern "C" const char* __tsan_default_options() {  // NOLINT(bugprone-reserved-identifier)
@@ -275,23 +276,9 @@ TEST(ThreadPool, LeavesSignalsToTheProgram) {
   EXPECT_EQ(sigismember(&own, SIGTERM), 0);
 }
 
-// Runs `body` in a forked child, which must end by itself with status 0.
-void expect_in_child(const std::function<bool()>& body) {
-  const pid_t child = fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
-    alarm(30);
-    _exit(body() ? 0 : 1);
-  }
-  int status = 0;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_TRUE(WIFEXITED(status)) << "ended by signal " << WTERMSIG(status);
-  EXPECT_EQ(WEXITSTATUS(status), 0);
-}
-
 TEST(ThreadPool, AForkedChildHasAPoolOfItsOwn) {
   EXPECT_EQ(participants(4, 4), 4u);
-  expect_in_child([] {
+  tests::expect_in_child([] {
     bool right = participants(4, 4) == 4;
     thread_pool().shutdown();
     const pid_t grandchild = fork();
@@ -303,6 +290,7 @@ TEST(ThreadPool, AForkedChildHasAPoolOfItsOwn) {
 }
 
 TEST(ThreadPool, ForksWhileOthersCall) {
+  if (!tests::may_fork_amid_allocations) GTEST_SKIP() << "the sanitizer's allocator isn't made for it";
   std::atomic<bool> stop = false;
   std::vector<std::jthread> callers;
   for (int i = 0; i < 2; ++i) {
@@ -311,7 +299,7 @@ TEST(ThreadPool, ForksWhileOthersCall) {
     });
   }
   for (int round = 0; round < 10; ++round) {
-    expect_in_child([] { return participants(3, 6) == 3; });
+    tests::expect_in_child([] { return participants(3, 6) == 3; });
   }
   stop = true;
 }
@@ -321,7 +309,7 @@ TEST(ThreadPool, TwoThreadsForkAtOnce) {
   std::vector<std::jthread> forkers;
   for (int i = 0; i < 2; ++i) {
     forkers.emplace_back([] {
-      for (int round = 0; round < 10; ++round) expect_in_child([] { return participants(3, 6) == 3; });
+      for (int round = 0; round < 10; ++round) tests::expect_in_child([] { return participants(3, 6) == 3; });
     });
   }
 }
