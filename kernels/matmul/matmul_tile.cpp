@@ -195,6 +195,8 @@ struct Steps {
       (ahead.next(), ...);
       Vectors<T, vectors, ragged> columns;
       columns.load(b, mask);
+      // Else loads would take longer than the arithmetic, the more so those from two cache lines
+      if constexpr (rows == 2 || rows == 3) columns.keep_in_registers();
       sum.multiply_add(a, stride, columns);
       a.advance(depth_stride);
       b += b_stride;
