@@ -2,13 +2,15 @@
 # Finds the loops that multiply and add, in what objdump says of an object: one line a loop,
 #
 #   object  instruction set  function  address  "inner" or "outer"  FMAs  their registers  loads  vectors on the stack
-#   scalars on the stack
+#   scalars on the stack  loads of what a register had
 #
 # separated by tabs. For x86-64 and 64-bit ARM, and any POSIX awk; `object` is the name to print. A loop is a strongly
 # connected part of the function's flow of control; what is strongly connected without the edges to its entry is a loop
 # within it. (A jump backward isn't enough: compilers put rare code behind the function's end and jump back from there.)
 # An inner loop holds no other; what an outer one's inner loops do isn't counted for it. Loops with fewer than `least`
-# FMAs are left out. Where there is no fused multiply-add, a multiplication and an addition count as one.
+# FMAs are left out. Where there is no fused multiply-add, a multiplication and an addition count as one. What a register
+# had is what was loaded from the same address before, with no jump, no store and no change of the address since; only
+# counted for x86-64, whose arithmetic may take it from memory.
 
 function isa_of(name,    length_of_it) {
   if (!match(name, /[0-9]+N_[A-Z]/)) return "-"
@@ -128,6 +130,26 @@ function count_instruction(region, mnemonic, text,    vector, on_stack, packed) 
   if (on_stack && !vector) ++scalars_on_stack[region]
 }
 
+# Whether a vector is loaded that a register had, or could have had: `fresh` forgets what was loaded before.
+function loads_again(text, fresh,    operand, target, known) {
+  if (fresh) split("", loaded)
+  target = text
+  sub(/ *(#.*|<.*)?$/, "", target)
+  if (text ~ /%[xyz]mm/ && match(text, /[-x0-9a-f]*\([^)]*\)[^)]*,/)) {
+    operand = substr(text, RSTART, RLENGTH)
+    sub(/\).*/, "", operand)
+    if (operand in loaded) return 1
+    loaded[operand] = 1
+  } else if (target ~ /\)$/) {
+    split("", loaded)
+  }
+  if (match(target, /%r[a-z0-9]+$/)) {
+    target = substr(target, RSTART, RLENGTH)
+    for (known in loaded) if (known ~ target "($|[,)])") delete loaded[known]
+  }
+  return 0
+}
+
 function finish_function(    i, region, pairs) {
   if (instructions == 0) return
   isa = isa_of(name)
@@ -141,9 +163,11 @@ function finish_function(    i, region, pairs) {
   split("", loads)
   split("", vectors_on_stack)
   split("", scalars_on_stack)
+  split("", again)
   for (i = 1; i <= instructions; ++i) {
     region = region_of[block_of[i]]
     if (region == 1) continue
+    if (!arm && loads_again(text_of[i], i == 1 || block_of[i] != block_of[i - 1])) ++again[region]
     if (!(region in first)) first[region] = address[i]
     count_instruction(region, mnemonic_of[i], text_of[i])
   }
@@ -151,9 +175,9 @@ function finish_function(    i, region, pairs) {
     pairs = products[region] < sums[region] ? products[region] : sums[region]
     fmas[region] += pairs
     if (fmas[region] < least) continue
-    printf "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%d\t%d\t%d\n", object, isa, name, first[region],
+    printf "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%d\t%d\t%d\t%d\n", object, isa, name, first[region],
       leaf[region] ? "inner" : "outer", fmas[region], registers[region], loads[region], vectors_on_stack[region],
-      scalars_on_stack[region]
+      scalars_on_stack[region], again[region]
   }
 }
 

@@ -156,14 +156,28 @@ class Blocks {
     // Where beta is 0, C stays NaN.
     if (block.beta != 0) copy(products.c, products.width, c);
 
-    tile.multiply(block);
+    const MultiplyTile<T> single = single_of(block);
+    const bool at_once = single != nullptr && one_of({0, 1}) == 0;
+    if (at_once) {
+      single(block.a, block.a_stride, block.a_depth_stride, block.b, block.b_depth_stride, depth, block.beta, block.c,
+             block.c_row_stride, width);
+    } else {
+      tile.multiply(block);
+    }
 
     const std::vector<T> memory = c_.memory();
     ASSERT_TRUE(tests::same_bits(std::span<const T>(memory), std::span<const T>(expected)))
         << height << " x " << width << " x " << depth << ", a " << (block.a_packed ? "packed" : "in place") << " from "
         << a.row_stride << ", " << a.col_stride << ", b " << (block.b_packed ? "packed" : "in place") << " from "
         << b.row_stride << ", " << b.col_stride << ", c " << c.row_stride << ", " << c.col_stride << ", beta "
-        << block.beta << (near ? ", near" : "") << ", seed " << tests::seed();
+        << block.beta << (near ? ", near" : "") << (at_once ? ", by a single tile" : "") << ", seed " << tests::seed();
+  }
+
+  // nullptr where none does all of it.
+  MultiplyTile<T> single_of(const MatmulBlock<T>& block) const {
+    const bool fits = block.height <= matmul_most_rows && block.width <= tile.most_single_cols;
+    if (block.a_packed || block.b_packed || block.c_col_stride != 1 || !fits) return nullptr;
+    return tile.singles[(block.width - 1) * matmul_most_rows + block.height - 1];
   }
 
   const MatmulTile<T>& tile = matmul_tile<T>();
@@ -198,6 +212,25 @@ TYPED_TEST(MatmulTileOf, EveryHeightAndWidth) {
             ASSERT_NO_FATAL_FAILURE(blocks.check(products, height, width, a, Factor::along_rows, beta, !near));
           }
         }
+      }
+    }
+  }
+}
+
+// The fewest rows take the widest tiles: of one such tile, of the last two, which are as wide as each other, and of a
+// whole one before them; on both sides of the depth up to which C matters more than A.
+TYPED_TEST(MatmulTileOf, FewRows) {
+  Blocks<TypeParam> blocks;
+  constexpr ptrdiff_t height = 7;
+  const ptrdiff_t most_width = 9 * blocks.tile.cols + 1;
+  for (const ptrdiff_t depth : {5, 16, 17}) {
+    const Products<TypeParam> products(height, most_width, depth);
+    for (ptrdiff_t rows = 1; rows <= height; ++rows) {
+      for (ptrdiff_t width = 1; width <= most_width; ++width) {
+        if (width % blocks.tile.in_place_cols != 0) continue;
+        const Factor a = one_of({0, 1}) == 0 ? Factor::along_rows : Factor::along_cols;
+        const auto beta = static_cast<std::size_t>(one_of({0, 1, 2}));
+        ASSERT_NO_FATAL_FAILURE(blocks.check(products, rows, width, a, Factor::along_rows, beta, true));
       }
     }
   }

@@ -49,25 +49,28 @@ constexpr ptrdiff_t tile_rows = shape.rows;
 constexpr ptrdiff_t tile_vectors = shape.vectors;
 
 // Of factors in place there are tiles of up to four vectors and so many rows: what the registers hold. Few rows take
-// more vectors, and a single vector more rows, for as many chains.
+// more vectors, and a single vector more rows, for as many chains. Two or three rows take more still where factors are
+// near.
 constexpr ptrdiff_t most_vectors = 4;
+constexpr ptrdiff_t most_near_vectors = HWY_TARGET == HWY_AVX3 ? 8 : most_vectors;
 constexpr ptrdiff_t most_rows(ptrdiff_t vectors) {
   constexpr bool many_registers = HWY_TARGET == HWY_AVX3 || HWY_ARCH_ARM_A64;
-  constexpr std::array<ptrdiff_t, most_vectors> rows = many_registers
-                                                           ? std::array<ptrdiff_t, most_vectors>{16, 12, 8, 6}
-                                                           : std::array<ptrdiff_t, most_vectors>{12, 6, 3, 2};
+  constexpr std::array<ptrdiff_t, 8> rows =
+      many_registers ? std::array<ptrdiff_t, 8>{16, 12, 8, 6, 3, 3, 2, 2} : std::array<ptrdiff_t, 8>{12, 6, 3, 2};
   return rows[static_cast<std::size_t>(vectors - 1)];
 }
 
-// How many vectors wide tiles in place are, for a block's rows shared out evenly among as few tiles as can be. In a
-// product of little depth it is mostly C that passes by, best a long piece of each row at a time.
-constexpr ptrdiff_t vectors_for(ptrdiff_t height, ptrdiff_t depth) {
+// How many of up to `most` vectors wide tiles in place are, for a block's rows shared out evenly among as few tiles as
+// can be. In a product of little depth it is mostly C that passes by, best a long piece of each row at a time.
+constexpr ptrdiff_t vectors_for(ptrdiff_t height, ptrdiff_t depth, ptrdiff_t most) {
   constexpr ptrdiff_t shallow = 16;
-  if (depth <= shallow) return most_vectors;
-  const ptrdiff_t most = most_rows(tile_vectors);
-  const ptrdiff_t parts = (height + most - 1) / most;
-  const ptrdiff_t rows = (height + parts - 1) / parts;
-  ptrdiff_t vectors = most_vectors;
+  ptrdiff_t rows = HWY_MIN(height, most_rows(most_vectors));
+  if (depth > shallow) {
+    const ptrdiff_t together = most_rows(tile_vectors);
+    const ptrdiff_t parts = (height + together - 1) / together;
+    rows = (height + parts - 1) / parts;
+  }
+  ptrdiff_t vectors = most;
   while (rows > most_rows(vectors)) --vectors;
   return vectors;
 }
@@ -195,6 +198,8 @@ struct Steps {
       (ahead.next(), ...);
       Vectors<T, vectors, ragged> columns;
       columns.load(b, mask);
+      // Else loads would take longer than the arithmetic, the more so those from two cache lines
+      if constexpr (rows == 2 || rows == 3) columns.keep_in_registers();
       sum.multiply_add(a, stride, columns);
       a.advance(depth_stride);
       b += b_stride;
@@ -331,7 +336,7 @@ MultiplyColumn<T> find_column(ptrdiff_t rows, ptrdiff_t cols, bool a_packed) {
 // The tiles of near factors that there are, by columns and rows: nullptr where one has too many rows for its columns,
 // or a ragged vector that it can't load.
 template <class T>
-constexpr ptrdiff_t most_near_cols = most_vectors* lanes<T>;
+constexpr ptrdiff_t most_near_cols = most_near_vectors* lanes<T>;
 
 template <class T>
 using NearTiles = std::array<MultiplyTile<T>, static_cast<std::size_t>(most_near_cols<T>* matmul_most_rows)>;
@@ -360,7 +365,7 @@ constexpr NearTiles<T> make_near_tiles(std::index_sequence<vectors...>) {
 }
 
 template <class T>
-constexpr NearTiles<T> near_tiles = make_near_tiles<T>(std::make_index_sequence<most_vectors>());
+constexpr NearTiles<T> near_tiles = make_near_tiles<T>(std::make_index_sequence<most_near_vectors>());
 
 template <class T>
 MultiplyTile<T> find_near(ptrdiff_t rows, ptrdiff_t cols) {
@@ -410,13 +415,21 @@ RowTiles next_tiles(ptrdiff_t left, ptrdiff_t most, bool packed) {
   return {rows, left - parts * (rows - 1)};
 }
 
-// Everything is in the first or second-level cache, and C's rows are contiguous: one tile after the other.
+// With fewer chains of fused multiply-adds than two units begin in the 4 cycles that one takes, the units wait.
+constexpr ptrdiff_t least_chains = 8;
+
+// Everything is in the first or second-level cache, and C's rows are contiguous: one tile after the other. Where the
+// last would have too few chains, it and the one before are equally wide.
 template <class T>
 void multiply_tiles_near(const MatmulBlock<T>& block) noexcept {
-  const ptrdiff_t wide = vectors_for(block.height, block.depth) * lanes<T>;
-  for (ptrdiff_t j = 0; j < block.width; j += wide) {
-    const ptrdiff_t cols = HWY_MIN(block.width - j, wide);
-    const ptrdiff_t most = most_rows((cols + lanes<T> - 1) / lanes<T>);
+  const ptrdiff_t most_wide = vectors_for(block.height, block.depth, most_near_vectors);
+  for (ptrdiff_t j = 0; j < block.width;) {
+    const ptrdiff_t vectors = (block.width - j + lanes<T> - 1) / lanes<T>;
+    const ptrdiff_t rest = vectors - most_wide;
+    const bool halves = rest > 0 && rest * block.height < least_chains;
+    const ptrdiff_t wide = HWY_MIN(halves ? (vectors + 1) / 2 : vectors, most_wide);
+    const ptrdiff_t cols = HWY_MIN(block.width - j, wide * lanes<T>);
+    const ptrdiff_t most = most_rows(wide);
     for (ptrdiff_t i = 0; i < block.height;) {
       const auto [rows, tiles] = next_tiles(block.height - i, most, false);
       const MultiplyTile<T> multiply_tile = find_near<T>(rows, cols);
@@ -426,6 +439,7 @@ void multiply_tiles_near(const MatmulBlock<T>& block) noexcept {
                       block.c_row_stride, cols);
       }
     }
+    j += cols;
   }
 }
 
@@ -451,7 +465,7 @@ void multiply(const MatmulBlock<T>& block) noexcept {
   }
   // B's sliver stays in the first-level cache while all of A's pass by
   const ptrdiff_t wide =
-      block.a_packed || block.b_packed ? tile_cols<T> : vectors_for(block.height, block.depth) * lanes<T>;
+      block.a_packed || block.b_packed ? tile_cols<T> : vectors_for(block.height, block.depth, most_vectors) * lanes<T>;
   for (ptrdiff_t j = 0; j < block.width; j += wide) {
     const ptrdiff_t cols = HWY_MIN(block.width - j, wide);
     const T* b = block.b + (block.b_packed ? j * block.depth : j);

@@ -28,6 +28,13 @@ constexpr bool has_masks = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2;
 // needn't be compiled.
 constexpr bool always_ragged = HWY_TARGET == HWY_AVX3;
 
+// So that GCC doesn't read it from memory again for each use, which it takes to be no dearer than a register as long as
+// there are two or three.
+template <class V>
+HWY_INLINE void keep_in_register(V& vector) {
+  if constexpr (HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2) asm("" : "+x"(vector.raw));
+}
+
 // Vectors in a recursive struct and not in an array: compilers keep its members in registers without fail. Of a ragged
 // one the last vector is in memory only where `mask` is set.
 template <class T, ptrdiff_t count, bool ragged>
@@ -48,6 +55,10 @@ struct Vectors {
     } else {
       last = hn::LoadU(D(), p + (count - 1) * lanes<T>);
     }
+  }
+  HWY_INLINE void keep_in_registers() {
+    before.keep_in_registers();
+    keep_in_register(last);
   }
   HWY_INLINE void store(T* p, Mask mask) const {
     before.store(p, mask);
@@ -73,6 +84,7 @@ struct Vectors<T, 0, false> {
   HWY_INLINE void set_zero() {}
   template <class Mask>
   HWY_INLINE void load(const T*, Mask) {}
+  HWY_INLINE void keep_in_registers() {}
   template <class Mask>
   HWY_INLINE void store(T*, Mask) const {}
   template <class V>
