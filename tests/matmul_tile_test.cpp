@@ -326,6 +326,23 @@ void check_packing(typename MatmulTile<T>::Pack pack, ptrdiff_t sliver, ptrdiff_
       << ", scale " << scale << ", seed " << tests::seed();
 }
 
+// More slivers than are packed together, where they are.
+TYPED_TEST(MatmulTileOf, PacksManySlivers) {
+  using T = TypeParam;
+  const MatmulTile<T>& tile = matmul_tile<T>();
+  FencedMatrix<T> from(1 << 15), to(1 << 15);
+  for (const auto& [pack, sliver] : {std::pair(tile.pack_a, tile.rows), std::pair(tile.pack_b, tile.cols)}) {
+    for (ptrdiff_t slivers = 3; slivers <= 9; ++slivers) {
+      for (const ptrdiff_t width : {slivers * sliver - 1, slivers * sliver, slivers * sliver + 1}) {
+        for (const ptrdiff_t depth : {1, 17}) {
+          ASSERT_NO_FATAL_FAILURE(check_packing<T>(pack, sliver, width, depth, 1, width + 2, T(-0.3), from, to));
+          ASSERT_NO_FATAL_FAILURE(check_packing<T>(pack, sliver, width, depth, depth, 1, T(-0.3), from, to));
+        }
+      }
+    }
+  }
+}
+
 TYPED_TEST(MatmulTileOf, PacksEveryWidthAndDepth) {
   using T = TypeParam;
   const MatmulTile<T>& tile = matmul_tile<T>();

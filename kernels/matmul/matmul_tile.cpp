@@ -554,9 +554,56 @@ void multiply_batch(const MatmulBlock<T>& first, const MatmulSteps& steps, ptrdi
   }
 }
 
-// `rows` rows of x that lie along k, a cache line of each, woven into a sliver: 16 bytes of 2 or 4 rows at a time.
-template <ptrdiff_t sliver, ptrdiff_t rows, class T>
-HWY_INLINE void pack_line(const T* x, ptrdiff_t stride, T scale, T* packed) {
+// Four rows of x that lie along k, a cache line of each, woven into a sliver: a square of up to 32 bytes at a time.
+template <ptrdiff_t sliver, class T>
+HWY_INLINE void pack_four_lines(const T* x, ptrdiff_t stride, T scale, T* packed) {
+  constexpr ptrdiff_t step = HWY_MIN(32 / ptrdiff_t{sizeof(T)}, lanes<T>);
+  const hn::CappedTag<T, static_cast<std::size_t>(step)> d;
+  const hn::Half<decltype(d)> half;
+  const auto factor = hn::Set(d, scale);
+  for (ptrdiff_t k = 0; k < cache_line<T>; k += step, packed += step * sliver) {
+    const auto first = Mul(LoadU(d, x + k), factor);
+    const auto second = Mul(LoadU(d, x + stride + k), factor);
+    const auto third = Mul(LoadU(d, x + 2 * stride + k), factor);
+    const auto fourth = Mul(LoadU(d, x + 3 * stride + k), factor);
+    const auto even_left = InterleaveLower(d, first, second);
+    const auto odd_left = InterleaveUpper(d, first, second);
+    const auto even_right = InterleaveLower(d, third, fourth);
+    const auto odd_right = InterleaveUpper(d, third, fourth);
+    if constexpr (sizeof(T) == 4) {
+      const hn::Repartition<double, decltype(d)> pairs;
+      // Each has step k in its first 16 bytes and step k + 4 in its last.
+      const auto store = [&](auto both, T* to) {
+        if constexpr (step == 8) {
+          StoreU(LowerHalf(half, both), half, to);
+          StoreU(UpperHalf(half, both), half, to + 4 * sliver);
+        } else {
+          StoreU(both, d, to);
+        }
+      };
+      const auto even_lefts = BitCast(pairs, even_left), even_rights = BitCast(pairs, even_right);
+      const auto odd_lefts = BitCast(pairs, odd_left), odd_rights = BitCast(pairs, odd_right);
+      store(BitCast(d, InterleaveLower(pairs, even_lefts, even_rights)), packed);
+      store(BitCast(d, InterleaveUpper(pairs, even_lefts, even_rights)), packed + sliver);
+      store(BitCast(d, InterleaveLower(pairs, odd_lefts, odd_rights)), packed + 2 * sliver);
+      store(BitCast(d, InterleaveUpper(pairs, odd_lefts, odd_rights)), packed + 3 * sliver);
+    } else if constexpr (step == 4) {
+      StoreU(ConcatLowerLower(d, even_right, even_left), d, packed);
+      StoreU(ConcatLowerLower(d, odd_right, odd_left), d, packed + sliver);
+      StoreU(ConcatUpperUpper(d, even_right, even_left), d, packed + 2 * sliver);
+      StoreU(ConcatUpperUpper(d, odd_right, odd_left), d, packed + 3 * sliver);
+    } else {
+      StoreU(even_left, d, packed);
+      StoreU(even_right, d, packed + 2);
+      StoreU(odd_left, d, packed + sliver);
+      StoreU(odd_right, d, packed + sliver + 2);
+    }
+  }
+}
+
+// Two rows.
+template <ptrdiff_t sliver, class T>
+HWY_INLINE void pack_two_lines(const T* x, ptrdiff_t stride, T scale, T* packed) {
   const hn::CappedTag<T, 16 / sizeof(T)> d;
   const auto factor = hn::Set(d, scale);
   constexpr ptrdiff_t step = 16 / sizeof(T);
@@ -565,19 +612,7 @@ HWY_INLINE void pack_line(const T* x, ptrdiff_t stride, T scale, T* packed) {
     const auto second = Mul(LoadU(d, x + stride + k), factor);
     const auto lower = InterleaveLower(d, first, second);
     const auto upper = InterleaveUpper(d, first, second);
-    if constexpr (rows == 4) {
-      const hn::Repartition<double, decltype(d)> pairs;
-      const auto third = Mul(LoadU(d, x + 2 * stride + k), factor);
-      const auto fourth = Mul(LoadU(d, x + 3 * stride + k), factor);
-      const auto right_lower = BitCast(pairs, InterleaveLower(d, third, fourth));
-      const auto right_upper = BitCast(pairs, InterleaveUpper(d, third, fourth));
-      const auto left_lower = BitCast(pairs, lower);
-      const auto left_upper = BitCast(pairs, upper);
-      StoreU(BitCast(d, InterleaveLower(pairs, left_lower, right_lower)), d, packed);
-      StoreU(BitCast(d, InterleaveUpper(pairs, left_lower, right_lower)), d, packed + sliver);
-      StoreU(BitCast(d, InterleaveLower(pairs, left_upper, right_upper)), d, packed + 2 * sliver);
-      StoreU(BitCast(d, InterleaveUpper(pairs, left_upper, right_upper)), d, packed + 3 * sliver);
-    } else if constexpr (sizeof(T) == 4) {
+    if constexpr (sizeof(T) == 4) {
       const hn::Half<decltype(d)> half;
       StoreU(LowerHalf(half, lower), half, packed);
       StoreU(UpperHalf(half, lower), half, packed + sliver);
@@ -590,41 +625,60 @@ HWY_INLINE void pack_line(const T* x, ptrdiff_t stride, T scale, T* packed) {
   }
 }
 
+// Slivers side by side, of an x whose rows lie across them, as B's do: of each row a few slivers' part, fetched so many
+// rows ahead into the second-level cache. Rows a power of two apart push each other out of the first one, and out of
+// the second as well where each of them is visited again for each sliver.
 template <class T, ptrdiff_t sliver>
-void pack(const T* x, ptrdiff_t width, ptrdiff_t depth, ptrdiff_t stride, ptrdiff_t depth_stride, T scale,
-          T* packed) noexcept {
+void pack_across(const T* x, ptrdiff_t slivers, ptrdiff_t depth, ptrdiff_t depth_stride, T scale, T* packed) {
+  constexpr ptrdiff_t rows_ahead = 32;
+  constexpr int second_level = 2;
   // The widest vector of which a sliver is a whole number.
   constexpr ptrdiff_t part = std::gcd(sliver, lanes<T>);
   const hn::CappedTag<T, static_cast<std::size_t>(part)> d;
   const auto factor = hn::Set(d, scale);
-  for (ptrdiff_t i = 0; i < width; i += sliver, packed += sliver * depth) {
+  for (ptrdiff_t k = 0; k < depth; ++k, x += depth_stride, packed += sliver) {
+    const T* const ahead = x + rows_ahead * depth_stride;
+    for (ptrdiff_t i = 0; i < slivers * sliver; i += cache_line<T>) __builtin_prefetch(ahead + i, 0, second_level);
+    for (ptrdiff_t s = 0; s < slivers; ++s) {
+      for (ptrdiff_t r = 0; r < sliver; r += part) {
+        StoreU(Mul(LoadU(d, x + s * sliver + r), factor), d, packed + s * sliver * depth + r);
+      }
+    }
+  }
+}
+
+template <class T, ptrdiff_t sliver>
+void pack(const T* x, ptrdiff_t width, ptrdiff_t depth, ptrdiff_t stride, ptrdiff_t depth_stride, T scale,
+          T* packed) noexcept {
+  ptrdiff_t i = 0;
+  if (stride == 1) {
+    constexpr ptrdiff_t together = 4;
+    while (width - i >= sliver) {
+      const ptrdiff_t slivers = HWY_MIN((width - i) / sliver, together);
+      pack_across<T, sliver>(x + i, slivers, depth, depth_stride, scale, packed);
+      i += slivers * sliver;
+      packed += slivers * sliver * depth;
+    }
+  }
+  for (; i < width; i += sliver, packed += sliver * depth) {
     const T* from = x + i * stride;
     const T* ahead = from + sliver * stride;
     const ptrdiff_t filled = HWY_MIN(width - i, sliver);
     if (filled < sliver) std::fill(packed, packed + sliver * depth, T{0});
     ptrdiff_t k = 0;
-    if (filled == sliver && stride == 1) {
-      for (; k < depth; ++k) {
-        for (ptrdiff_t r = 0; r < sliver; r += cache_line<T>) hwy::Prefetch(ahead + k * depth_stride + r);
-        for (ptrdiff_t r = 0; r < sliver; r += part) {
-          StoreU(Mul(LoadU(d, from + k * depth_stride + r), factor), d, packed + k * sliver + r);
-        }
-      }
-    }
     if constexpr (HWY_TARGET != HWY_SCALAR) {
       // A cache line of each row at a time: rows a power of two apart push each other out of the cache
       if (depth_stride == 1) {
-        constexpr ptrdiff_t together = 16 / sizeof(T);
         for (; k + cache_line<T> <= depth; k += cache_line<T>) {
           if (i + sliver < width) {
             for (ptrdiff_t r = 0; r < sliver; ++r) hwy::Prefetch(ahead + r * stride + k);
           }
           ptrdiff_t r = 0;
-          for (; r + together <= filled; r += together) {
-            pack_line<sliver, together>(from + r * stride + k, stride, scale, packed + k * sliver + r);
+          for (; r + 4 <= filled; r += 4) {
+            pack_four_lines<sliver>(from + r * stride + k, stride, scale, packed + k * sliver + r);
           }
           for (; r + 2 <= filled; r += 2) {
-            pack_line<sliver, 2>(from + r * stride + k, stride, scale, packed + k * sliver + r);
+            pack_two_lines<sliver>(from + r * stride + k, stride, scale, packed + k * sliver + r);
           }
           if (r < filled) {
             for (ptrdiff_t s = 0; s < cache_line<T>; ++s) {
