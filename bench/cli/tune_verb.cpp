@@ -77,20 +77,21 @@ class Tuning {
   }
 
   int run() {
-    if (options_.calibrate && !wisdom_.cost.empty()) return exit_ok;
+    const std::vector<TunedKernel> kernels = tuned_kernels(options_.kernels);
     progress_.say(fmt::format("wisdom: {}", path_));
     if (machine().default_threads == 1) {
       progress_.say("one core only: every call stays on it, so there is nothing to tune");
       return exit_ok;
     }
-    const std::vector<TunedKernel> kernels = tuned_kernels(options_.kernels);
-    if (wisdom_.cost.empty() || (options_.again && !options_.calibrate)) {
+    if (wisdom_.cost.empty() || options_.again) {
       runtime::Wisdom found;
       found.cost = calibrate(children_, kernels, random_, [this](const std::string& text) { progress_.show(text); });
       keep(found);
       progress_.say(fmt::format("calibrated in {:.1f} s", elapsed_s()));
+    } else {
+      measure_state();
     }
-    if (options_.calibrate) return exit_ok;
+    if (options_.calibrate) return end_status(exit_ok);
     tune_at(kernels, middle_parts);
     halve(kernels, first_halvings);
     repeat_short_calls();
@@ -187,12 +188,27 @@ class Tuning {
     keep(found);
   }
 
-  void repeat_short_calls() {
-    if (over() >= 0) return;
+  void see_fork_joins(runtime::CostModel& cost) {
     progress_.show("fork-joins once more");
+    cost.see_fork_joins(measure_fork_joins(children_, runtime::machine_candidates(), random_));
+  }
+
+  // What was calibrated but may be another now, as the machine may be in another state.
+  void measure_state() {
     runtime::Wisdom found;
     found.cost = wisdom_.cost;
-    found.cost.see_fork_joins(measure_fork_joins(children_, runtime::machine_candidates(), random_));
+    see_fork_joins(found.cost);
+    progress_.show("memory once more");
+    found.cost.see_memory(measure_memory(children_, random_));
+    keep(found);
+    progress_.say(fmt::format("fork-joins and memory measured once more in {:.1f} s", elapsed_s()));
+  }
+
+  void repeat_short_calls() {
+    if (over() >= 0) return;
+    runtime::Wisdom found;
+    found.cost = wisdom_.cost;
+    see_fork_joins(found.cost);
     keep(found);
     for (const auto& [case_name, call] : noted_) {
       if (over() >= 0) return;
@@ -236,8 +252,10 @@ class Tuning {
   int end(int status) {
     progress_.say(fmt::format("{} races in {:.0f} s; `{} plan KERNEL SIZE` says what follows", races_, elapsed_s(),
                               program_invocation_short_name));
-    return said_ && status == exit_ok ? static_cast<int>(exit_impossible) : status;
+    return end_status(status);
   }
+
+  int end_status(int status) const { return said_ && status == exit_ok ? static_cast<int>(exit_impossible) : status; }
 
   double elapsed_s() const { return std::chrono::duration<double>(Clock::now() - began_).count(); }
 

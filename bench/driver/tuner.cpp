@@ -195,6 +195,19 @@ std::map<Setting, double> measure_fork_joins(Children& children, const std::vect
   return seconds;
 }
 
+std::map<int, double> measure_memory(Children& children, std::mt19937_64& random) {
+  std::vector<Setting> by_threads = runtime::machine_candidates();
+  std::erase_if(by_threads, [](Setting setting) { return setting.count > 1 && setting.kind != Setting::threads; });
+  // Other guests of a machine take its bandwidth for longer than a few rounds last.
+  const RaceRules longer = {.sample_s = 1e-3, .rounds = 15, .far = 0};
+  const std::vector<RacedSetting> raced = race(children, memory_case, by_threads, longer, random);
+  std::map<int, double> speedup;
+  for (const RacedSetting& each : raced) {
+    speedup[each.setting.count] = lower_quartile(raced.front().seconds) / lower_quartile(each.seconds);
+  }
+  return speedup;
+}
+
 bool ForkJoinState::is_another() const {
   if (tuned_s == 0) return false;
   return std::any_of(now_s.begin(), now_s.end(),
@@ -247,18 +260,10 @@ double constant_part(const AloneAndShared& small, const AloneAndShared& large) {
 runtime::CostModel calibrate(Children& children, const std::vector<TunedKernel>& kernels, std::mt19937_64& random,
                              const std::function<void(const std::string&)>& show) {
   runtime::CostModel cost;
-  const std::vector<Setting> all = runtime::machine_candidates();
   show("calibrating: fork-joins");
-  cost.see_fork_joins(measure_fork_joins(children, all, random));
+  cost.see_fork_joins(measure_fork_joins(children, runtime::machine_candidates(), random));
   show("calibrating: memory");
-  std::vector<Setting> by_threads = all;
-  std::erase_if(by_threads, [](Setting setting) { return setting.count > 1 && setting.kind != Setting::threads; });
-  // Other guests of a machine take its bandwidth for longer than a few rounds last.
-  const RaceRules longer = {.sample_s = 1e-3, .rounds = 15, .far = 0};
-  const std::vector<RacedSetting> memory = race(children, memory_case, by_threads, longer, random);
-  for (const RacedSetting& raced : memory) {
-    cost.memory_speedup[raced.setting.count] = lower_quartile(memory.front().seconds) / lower_quartile(raced.seconds);
-  }
+  cost.see_memory(measure_memory(children, random));
   for (const TunedKernel& kernel : kernels) {
     if (kernel.calibration_extent.seconds <= 0) continue;
     show(fmt::format("calibrating: {}", kernel.name));

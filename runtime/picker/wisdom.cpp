@@ -25,6 +25,15 @@ double with_one_more(double mean, int times, double value) {
   return mean * std::pow(value / mean, weight);
 }
 
+// By key, as with_one_more().
+template <class Key>
+void see(std::map<Key, double>& means, int times, const std::map<Key, double>& values) {
+  for (const auto& [key, value] : values) {
+    const auto [mean, is_new] = means.try_emplace(key, value);
+    if (!is_new) mean->second = with_one_more(mean->second, times, value);
+  }
+}
+
 // How much faster several threads must look: measured times err by a few percent, estimates by much more, and having
 // stayed sequential then costs no more than that.
 constexpr double gain_if_tuned = 1.03;
@@ -59,15 +68,19 @@ std::optional<double> measured_of(const std::map<std::string, double, std::less<
 }  // namespace
 
 void CostModel::see_fork_joins(const std::map<Setting, double>& seconds) {
+  see(fork_join_s, fork_join_times, seconds);
   for (const auto& [setting, value] : seconds) {
-    const auto [mean, is_new] = fork_join_s.try_emplace(setting, value);
-    if (!is_new) mean->second = with_one_more(mean->second, fork_join_times, value);
     const auto least = fork_join_least_s.try_emplace(setting, value).first;
     least->second = std::min(least->second, value);
     const auto most = fork_join_most_s.try_emplace(setting, value).first;
     most->second = std::max(most->second, value);
   }
   fork_join_times = std::min(fork_join_times + 1, most_races);
+}
+
+void CostModel::see_memory(const std::map<int, double>& speedup) {
+  see(memory_speedup, memory_times, speedup);
+  memory_times = std::min(memory_times + 1, most_races);
 }
 
 double CostModel::fork_join(Setting setting) const {
@@ -143,6 +156,7 @@ void Wisdom::merge(const Wisdom& newer) {
   for (const auto& [setting, seconds] : newer.cost.fork_join_most_s) cost.fork_join_most_s[setting] = seconds;
   if (newer.cost.fork_join_times > 0) cost.fork_join_times = newer.cost.fork_join_times;
   for (const auto& [threads, speedup] : newer.cost.memory_speedup) cost.memory_speedup[threads] = speedup;
+  if (newer.cost.memory_times > 0) cost.memory_times = newer.cost.memory_times;
   for (const auto& [kernel, slowness] : newer.cost.slowness) cost.slowness[kernel] = slowness;
   for (const auto& [kernel, seconds] : newer.cost.sharing_s) cost.sharing_s[kernel] = seconds;
   for (const auto& [kernel, curves] : newer.kernels) {
