@@ -109,16 +109,28 @@ std::optional<Case> case_at(const Case& of, double part) {
 
 std::vector<TunedKernel> tuned_kernels(const std::vector<std::string>& words) {
   std::vector<TunedKernel> kernels;
-  std::set<std::string> variants, used;
+  std::map<std::string, const Case*> variants;
+  std::vector<std::string> in_order;
   for (const Case& each : cases()) {
     const std::string variant = each.kernel + "/" + each.variant;
-    if (!each.size_at || !variants.insert(variant).second) continue;
+    if (each.size_at && variants.emplace(variant, &each).second) in_order.push_back(variant);
+  }
+  // Which kernel a case's call is of is known only once its data are made: not for all cases unless a word needs it.
+  const bool by_kernel = std::any_of(words.begin(), words.end(), [&](const std::string& word) {
+    const auto next = variants.lower_bound(word);
+    return next == variants.end() || !next->first.starts_with(word);
+  });
+  std::set<std::string> used;
+  for (const std::string& variant : in_order) {
+    const auto fits = [&](const std::string& word) { return variant.starts_with(word); };
+    if (!words.empty() && !by_kernel && std::none_of(words.begin(), words.end(), fits)) continue;
+    const Case& each = *variants.at(variant);
     const auto small = case_at(each, calibration_part);
     const auto call = small ? note_call(*small) : std::nullopt;
     if (!call) continue;
     bool wanted = words.empty();
     for (const std::string& word : words) {
-      if (!call->kernel.starts_with(word) && !variant.starts_with(word)) continue;
+      if (!call->kernel.starts_with(word) && !fits(word)) continue;
       wanted = true;
       used.insert(word);
     }
@@ -133,7 +145,8 @@ std::vector<TunedKernel> tuned_kernels(const std::vector<std::string>& words) {
   }
   for (const std::string& word : words) {
     if (used.contains(word)) continue;
-    std::vector<std::string> known(variants.begin(), variants.end());
+    std::vector<std::string> known;
+    for (const auto& each : variants) known.push_back(each.first);
     throw UsageError(fmt::format("no kernel begins with '{}'{}; expected one of {}", word, did_you_mean(word, known),
                                  fmt::join(known, ", ")));
   }
