@@ -156,7 +156,8 @@ class Tuning {
     std::map<double, runtime::Setting>& picks = picks_[kernel.name];
     const auto of = case_at(*kernel.cases.front(), part);
     const auto call = of ? note_call(*of) : std::nullopt;
-    if (!call) return;
+    // Some sizes may be another kernel's, as few keys are sorted alike whatever they are.
+    if (!call || call->kernel != kernel.name) return;
     if (call->shareable()) {
       noted_.insert_or_assign(of->name(), *call);
       if (options_.again || !is_known(wisdom_, *call)) {
