@@ -265,6 +265,17 @@ TEST(Tuned, KnowsBetweenWhatForkJoinsWere) {
   EXPECT_EQ(cost.fork_join_times, 2);
 }
 
+// What gains a little in one state of the machine may lose a lot in another.
+TEST(Tuned, ShortCallsMustGainMoreThanLongOnes) {
+  for (const auto& [seconds, gain, expected] :
+       {std::tuple(20e-6, 1.06, one), {20e-6, 1.2, two}, {200e-6, 1.06, two}, {200e-6, 1.02, one}}) {
+    Wisdom wisdom;
+    wisdom.add("test/f32", Bound::arithmetic, {seconds, {{one, seconds}, {two, seconds / gain}}});
+    EXPECT_EQ(best_of(predicted(wisdom, seconds, Bound::arithmetic, two_threads), true), expected)
+        << seconds << " " << gain;
+  }
+}
+
 // A machine whose two cores have one's bandwidth at one time and twice as much at another: for what goes through to the
 // memory two threads then gain more at times than they lose at others.
 TEST(Tuned, MemoryIsWhatItWasOnAverage) {

@@ -40,9 +40,9 @@ constexpr double smallest_part[] = {0.05};
 constexpr double least_gap = 0.02;
 constexpr int first_halvings = 2, further_halvings = 3;
 
-// Calls of a few microseconds are worth several threads or not as a fork-join takes 0.4 or 2.5 us, which may change
-// from minute to minute. So they are raced again and again, with other races between.
-constexpr double short_least_s = 5e-7, short_most_s = 5e-5;  // on one thread
+// Whether short calls are worth several threads may change from minute to minute. So they are raced again and again,
+// with other races between; but those that no state of the machine makes worth it.
+constexpr double short_least_s = 5e-7;  // on one thread
 // Several threads that take as many times as long gain in no state that was ever seen.
 constexpr double hopeless = 4;
 // Nor where they took as many times as long for several times the work.
@@ -174,7 +174,7 @@ class Tuning {
   RaceRules rules_for(const NotedCall& call) const {
     const double extent_s = call.extent().seconds;
     if (extent_s > long_extent_s) return long_race;
-    return extent_s * wisdom_.cost.slowness_of(call.kernel) < short_most_s ? short_race : RaceRules();
+    return extent_s * wisdom_.cost.slowness_of(call.kernel) < runtime::short_call_s ? short_race : RaceRules();
   }
 
   runtime::TunedPoint run_race(const std::string& case_name, const NotedCall& call, const RaceRules& rules) {
@@ -239,7 +239,7 @@ class Tuning {
 
   static bool depends_on_state(const runtime::TunedPoint& point) {
     const double alone = *point.time_of({});
-    return alone > short_least_s && alone < short_most_s && several_over_one(point) < hopeless;
+    return alone > short_least_s && alone < runtime::short_call_s && several_over_one(point) < hopeless;
   }
 
   void keep(const runtime::Wisdom& found) {

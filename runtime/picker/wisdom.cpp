@@ -38,6 +38,8 @@ void see(std::map<Key, double>& means, int times, const std::map<Key, double>& v
 // stayed sequential then costs no more than that.
 constexpr double gain_if_tuned = 1.03;
 constexpr double gain_if_estimated = 1.10;
+// A short call that gains less when it is measured may take twice as long in the machine's other state.
+constexpr double gain_if_short = 1.10;
 // Among settings with several threads: models differ by as much from one process to the next, for where their data came
 // to lie.
 constexpr double tie = 1.08;
@@ -234,7 +236,8 @@ Setting best_of(const std::vector<Prediction>& predictions, bool tuned) {
   const auto faster = [](const Prediction& a, const Prediction& b) { return a.seconds < b.seconds; };
   const double least = std::min_element(predictions.begin(), predictions.end(), faster)->seconds;
   for (const Prediction& each : predictions) {
-    const double gain = each.setting.count > 1 ? tie : tuned ? gain_if_tuned : gain_if_estimated;
+    const double over_one = !tuned ? gain_if_estimated : each.seconds < short_call_s ? gain_if_short : gain_if_tuned;
+    const double gain = each.setting.count > 1 ? tie : over_one;
     if (each.seconds <= least * gain) return each.setting;
   }
   return {};

@@ -59,6 +59,10 @@ inline constexpr double assumed_slowness = 1;
 // laptops.
 inline constexpr double assumed_memory_speedup = 2;
 
+// A call that takes less on one thread gains or loses from others as a fork-join takes 0.4 or 2.5 us, which depends on
+// the machine's state.
+inline constexpr double short_call_s = 5e-5;
+
 // A call of some extent, measured in all candidates that were still of interest.
 struct TunedPoint {
   double extent_s = 0;
