@@ -9,8 +9,12 @@
 //   FAKE_PIDS=FILE               a line with its process id is added when it starts
 //   FAKE_ARGUMENTS=FILE          a line with its command line is added when it starts
 //   FAKE_SPREAD=0.05             how much more than the right time a sample may say: 0.01 unless given
+//   FAKE_FORK_JOIN_US=10         that a call takes with several threads beside its share of one thread's time, which
+//   then
+//                                is a nanosecond an element; else a call takes a millisecond, shared evenly
 //
 // In a folder of the name "other" it is another build: it lacks sobel, and its output has other bits.
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -39,6 +43,7 @@ struct Fake {
   std::string fault = setting("FAKE_FAULT");
   unsigned sample_us = 0;
   int samples = 0;
+  double fork_join_us = -1;  // below 0: not given
   std::uint64_t random = 88172645463325252u ^ static_cast<std::uint64_t>(::getpid());
 
   bool has(std::string_view word, const std::string& cell) const {
@@ -56,7 +61,21 @@ struct Fake {
 
   std::string bits() const { return other_build ? "0000000000000005" : "0000000000000001"; }
 
-  json prepare(const std::string& cell) {
+  // Of "sum/f32/1000" or "matmul/f32/64x64x64"; 1 of a case without a size.
+  static double elements(const std::string& name) {
+    double product = 1;
+    for (std::size_t at = name.find_last_of('/'); at != std::string::npos; at = name.find('x', at + 1)) {
+      product *= std::max(std::atof(name.c_str() + at + 1), 1.0);
+    }
+    return product;
+  }
+
+  double right_ns(const std::string& name) const {
+    if (fork_join_us < 0) return 1e6 / threads;
+    return elements(name) / threads + (threads > 1 ? fork_join_us * 1e3 : 0);
+  }
+
+  json prepare(const std::string& name, const std::string& cell) {
     if (has("crash_prepare", cell)) {
       std::cerr << "free(): invalid pointer" << std::endl;
       std::abort();
@@ -68,14 +87,14 @@ struct Fake {
     if (has("one_thread", cell)) used = 1;
     return {{"ok", true},
             {"calls", 3},
-            {"ns", 1e6 / threads},
+            {"ns", right_ns(name)},
             {"threads_used", used},
             {"verified", true},
             {"hash", has("other_bits", cell) && backend == "tbb" ? "0000000000000002" : bits()},
             {"reason", used == threads ? "as asked" : "fewer blocks than threads"}};
   }
 
-  json sample(const std::string& cell, double calls) {
+  json sample(const std::string& name, const std::string& cell, double calls) {
     ++samples;
     ::usleep(sample_us);
     if (has("crash", cell)) std::abort();
@@ -84,7 +103,7 @@ struct Fake {
       std::cout << "hello, world" << std::endl;
       ::pause();
     }
-    const double ns = 1e6 / threads * noise();
+    const double ns = right_ns(name) * noise();
     return {{"ok", calls >= 1 && calls <= 3},
             {"ns", ns},
             {"cpu_ns", ns * threads},
@@ -97,7 +116,8 @@ struct Fake {
 
   json answer(const json& question) {
     const std::string what = question.at("do");
-    const std::string cell = question.value("case", "") + "/" + backend + "/" + std::to_string(threads);
+    const std::string name = question.value("case", "");
+    const std::string cell = name + "/" + backend + "/" + std::to_string(threads);
     if (what == "hello") {
       if (has("refuse_start", cell)) return {{"ok", false}, {"error", "this processor lacks what I need"}};
       json names = json::array();
@@ -108,8 +128,8 @@ struct Fake {
               {"threads", threads},   {"version", "0.0-fake"}, {"cases", names},
               {"wait_policy", "none"}};
     }
-    if (what == "prepare") return prepare(cell);
-    if (what == "sample") return sample(cell, question.at("calls"));
+    if (what == "prepare") return prepare(name, cell);
+    if (what == "sample") return sample(name, cell, question.at("calls"));
     return {{"ok", true}};
   }
 };
@@ -125,6 +145,7 @@ int main(int argc, char** argv) {
   }
   fake.other_build = std::string_view(argv[0]).find("/other/") != std::string_view::npos;
   if (const std::string spread = setting("FAKE_SPREAD"); !spread.empty()) fake.spread = std::atof(spread.c_str());
+  if (const std::string time = setting("FAKE_FORK_JOIN_US"); !time.empty()) fake.fork_join_us = std::atof(time.c_str());
   if (const std::string file = setting("FAKE_ARGUMENTS"); !file.empty()) {
     std::string line;
     for (int i = 0; i < argc; ++i) line += std::string(argv[i]) + " ";

@@ -265,6 +265,39 @@ TEST(Tuned, KnowsBetweenWhatForkJoinsWere) {
   EXPECT_EQ(cost.fork_join_times, 2);
 }
 
+// What gains a little in one state of the machine may lose a lot in another.
+TEST(Tuned, ShortCallsMustGainMoreThanLongOnes) {
+  for (const auto& [seconds, gain, expected] :
+       {std::tuple(20e-6, 1.06, one), {20e-6, 1.2, two}, {200e-6, 1.06, two}, {200e-6, 1.02, one}}) {
+    Wisdom wisdom;
+    wisdom.add("test/f32", Bound::arithmetic, {seconds, {{one, seconds}, {two, seconds / gain}}});
+    EXPECT_EQ(best_of(predicted(wisdom, seconds, Bound::arithmetic, two_threads), true), expected)
+        << seconds << " " << gain;
+  }
+}
+
+// A machine whose two cores have one's bandwidth at one time and twice as much at another: for what goes through to the
+// memory two threads then gain more at times than they lose at others.
+TEST(Tuned, MemoryIsWhatItWasOnAverage) {
+  Wisdom wisdom = with_costs();
+  wisdom.cost.memory_speedup.clear();
+  const double extent_s = 1;
+  const auto pick = [&] { return at(steps(Predictor(wisdom, "test/f32", Bound::memory, two_threads)), extent_s); };
+  wisdom.cost.see_memory({{1, 1}, {2, 1.02}});
+  EXPECT_EQ(pick(), one);
+  wisdom.cost.see_memory({{1, 1}, {2, 2}});
+  EXPECT_NEAR(wisdom.cost.speedup_of_memory(2), std::sqrt(1.02 * 2), 1e-9);
+  EXPECT_EQ(wisdom.cost.memory_times, 2);
+  EXPECT_EQ(pick(), two);
+}
+
+TEST(Tuned, WhatMemoryWasLongAgoIsForgotten) {
+  CostModel cost;
+  cost.see_memory({{2, 1}});
+  for (int i = 0; i < 40; ++i) cost.see_memory({{2, 2}});
+  EXPECT_NEAR(cost.speedup_of_memory(2), 2, 0.05);
+}
+
 TEST(Tuned, SettingsThatWereNeverRacedAreNotPicked) {
   Wisdom wisdom;
   wisdom.add("test/f32", Bound::arithmetic, {1e-3, {{one, 1e-3}}});
@@ -359,17 +392,20 @@ TEST_F(WisdomFile, KeepsHowOftenThingsWereMeasured) {
   Wisdom wisdom;
   wisdom.cost.see_fork_joins({{two, 4e-7}});
   wisdom.cost.see_fork_joins({{two, 25e-7}});
+  for (int i = 0; i < 3; ++i) wisdom.cost.see_memory({{2, 1.5}});
   wisdom.add("test/f32", Bound::memory, point(1e-3, 1, 2, 3).with(point(1e-3, 1, 2, 3)));
   EXPECT_THAT(save_wisdom(path(), here_, wisdom), IsEmpty());
   const Wisdom read = read_wisdom(path(), here_).wisdom;
   EXPECT_EQ(read.cost.fork_join_least_s, wisdom.cost.fork_join_least_s);
   EXPECT_EQ(read.cost.fork_join_most_s, wisdom.cost.fork_join_most_s);
   EXPECT_EQ(read.cost.fork_join_times, 2);
+  EXPECT_EQ(read.cost.memory_times, 3);
   EXPECT_EQ(read.curve("test/f32", Bound::memory)->front().races, 2);
 }
 
 TEST_F(WisdomFile, OfBeforeRacesWereCountedIsReadAsOneRaceEach) {
-  write(R"({"schema": 1, "machine": "this machine", "fork_join_s": {"threads/2": 1e-6}, "kernels":
+  write(R"({"schema": 1, "machine": "this machine", "fork_join_s": {"threads/2": 1e-6},
+            "memory_speedup": {"2": 1.0}, "kernels":
             {"test/f32": {"memory": [{"extent_s": 1e-3, "times_s": {"sequential": 1e-3}}]}}})");
   const ReadWisdom read = read_wisdom(path(), here_);
   EXPECT_THAT(read.complaint, IsEmpty());
@@ -377,6 +413,8 @@ TEST_F(WisdomFile, OfBeforeRacesWereCountedIsReadAsOneRaceEach) {
   Wisdom wisdom = read.wisdom;
   wisdom.cost.see_fork_joins({{two, 4e-6}});
   EXPECT_EQ(wisdom.cost.fork_join(two), 4e-6);
+  wisdom.cost.see_memory({{2, 1.9}});
+  EXPECT_EQ(wisdom.cost.speedup_of_memory(2), 1.9);
 }
 
 TEST_F(WisdomFile, SavesIntoFoldersThatAreNotThereYet) {
@@ -445,6 +483,7 @@ TEST_F(WisdomFile, BrokenOnesAreSetAside) {
       {R"({"schema": 1, "machine": "this machine", "fork_join_s": {"threads/2": null}})", "fork-join is null"},
       {R"({"schema": 1, "machine": "this machine", "fork_join_most_s": {"threads/2": 0}})", "fork-join is"},
       {R"({"schema": 1, "machine": "this machine", "fork_join_times": -1})", "number of measurements is -1"},
+      {R"({"schema": 1, "machine": "this machine", "memory_times": 1e9})", "number of measurements is"},
       {R"({"schema": 1, "machine": "this machine", "kernels": {"a": {"memory": [{"races": 1e9}]}}})",
        "measurements is"},
       {R"({"schema": 1, "machine": "this machine", "slowness": {"a": "fast"}})", "slowness is"},

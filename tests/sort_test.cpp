@@ -413,13 +413,17 @@ TYPED_TEST(Sort, ManyCallersAtOnce) {
 
 TYPED_TEST(Sort, AWarmCallAllocatesNothing) {
   using T = TypeParam;
-  for (const ptrdiff_t n : {100, 10'000, 300'000}) {
-    const std::vector<T> keys = this->make(patterns<T>()[0], n);
-    std::vector<T> out(keys.size());
-    SCOPED_TRACE(n);
-    tests::expect_warm_calls_allocate_nothing({Automatic{}, Sequential{}, Threads{2}}, [&](const Backend& backend) {
-      sort(std::span<const T>(keys), std::span<T>(out), {.backend = backend});
-    });
+  for (const Pattern<T>& pattern : patterns<T>()) {
+    if (pattern.name != std::string("random") && pattern.name != std::string("few unique")) continue;
+    for (const ptrdiff_t n : {100, 10'000, 300'000}) {
+      const std::vector<T> keys = this->make(pattern, n);
+      std::vector<T> out(keys.size());
+      SCOPED_TRACE(pattern.name);
+      SCOPED_TRACE(n);
+      tests::expect_warm_calls_allocate_nothing({Automatic{}, Sequential{}, Threads{2}}, [&](const Backend& backend) {
+        sort(std::span<const T>(keys), std::span<T>(out), {.backend = backend});
+      });
+    }
   }
 }
 
@@ -449,8 +453,45 @@ TEST(SortPicks, ForOthersAsForSorting) {
   std::vector<float> keys(10'000);
   for (std::size_t i = 0; i < keys.size(); ++i) keys[i] = static_cast<float>(i * 7919 % keys.size());
   EXPECT_EQ(picked_as(keys), "sort/f32");
-  keys.resize(31);
-  EXPECT_EQ(picked_as(keys), "sort/f32");
+  std::sort(keys.begin(), keys.end());
+  keys.resize(2047);
+  EXPECT_EQ(picked_as(keys), "sort/f32") << "too few to share whatever they are";
+}
+
+template <class T>
+Shown shown_values(std::size_t n, std::uint64_t values) {
+  std::vector<T> keys(n);
+  std::uint64_t state = 1;
+  for (T& key : keys) {
+    state = state * 6364136223846793005 + 1442695040888963407;
+    key = static_cast<T>((state >> 33) % values);
+  }
+  runtime::CallProbe probe;
+  EXPECT_THROW(sort(std::span(keys)), runtime::CallNoted);
+  return {probe.kernel == nullptr ? "" : probe.kernel->name(), probe.work};
+}
+
+TEST(SortPicks, ForFewValuesAsForThose) {
+  for (const std::uint64_t values : {2, 3, 7, 16}) {
+    for (const std::size_t n : {4096, 10'000, 1'000'000}) {
+      EXPECT_EQ(shown_values<float>(n, values).kernel, "sort_few/i32") << values << " " << n;
+      EXPECT_EQ(shown_values<std::uint32_t>(n, values).kernel, "sort_few/i32") << values << " " << n;
+      EXPECT_EQ(shown_values<double>(n, values).kernel, "sort_few/i64") << values << " " << n;
+      EXPECT_EQ(shown_values<std::uint64_t>(n, values).kernel, "sort_few/i64") << values << " " << n;
+    }
+  }
+  for (const std::size_t n : {4096, 10'000, 1'000'000}) {
+    EXPECT_EQ(shown_values<float>(n, 200).kernel, "sort/f32") << n;
+    EXPECT_EQ(shown_values<std::int64_t>(n, 200).kernel, "sort/i64") << n;
+  }
+  EXPECT_EQ(shown_values<float>(4095, 2).kernel, "sort/f32") << "too few to gain whatever they are";
+}
+
+TEST(SortPicks, FewValuesCountForFewerLevels) {
+  const double two = shown_values<float>(100'000, 2).work.flops;
+  const double sixteen = shown_values<float>(100'000, 16).work.flops;
+  EXPECT_GT(sixteen, 1.5 * two);
+  EXPECT_LT(sixteen, shown_values<float>(100'000, 1'000'000).work.flops / 2);
 }
 
 // One core has them, and gives them away no faster than it looks at them itself.

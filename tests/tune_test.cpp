@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// tune, plan and regret as the command has them, with the real children.
+// tune, plan and regret as the command has them, with children that make up their times, and once with the real ones.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -86,12 +86,22 @@ TEST(ForkJoinState, IsAnotherBeyondTwiceWhatWasSeen) {
   }
 }
 
+TEST(TunedKernels, AreFoundByBeginningsOfNamesOfCasesAndOfKernels) {
+  const auto names = [](const std::vector<std::string>& words) {
+    std::vector<std::string> names;
+    for (const TunedKernel& kernel : tuned_kernels(words)) names.push_back(kernel.name);
+    return names;
+  };
+  EXPECT_THAT(names({"sum", "dot/f32"}), testing::UnorderedElementsAre("sum/f32", "sum/f64", "dot/f32"));
+  EXPECT_THAT(names({"sum/f32", "sort_run"}), testing::UnorderedElementsAre("sum/f32", "sort_run/f32"));
+}
+
 TEST(TunedKernels, EveryKernelHasSizesInOrder) {
   const std::vector<TunedKernel> kernels = tuned_kernels({});
   EXPECT_GT(kernels.size(), 30U);
   for (const TunedKernel& kernel : kernels) {
     double before = 0;
-    for (const double part : {0.2, 0.4, 0.6}) {
+    for (const double part : {0.2, 0.3, 0.4}) {
       const auto of = case_at(*kernel.cases.front(), part);
       ASSERT_TRUE(of) << kernel.name;
       EXPECT_EQ(make_case(of->name())->name(), of->name());
@@ -106,6 +116,9 @@ TEST(TunedKernels, EveryKernelHasSizesInOrder) {
   }
 }
 
+const std::string real_command = SPEEDWELL_COMMAND;
+const std::string fake_command = std::string(SPEEDWELL_FAKE_FOLDER) + "/speedwell";
+
 class Command : public testing::Test {
  protected:
   Command() {
@@ -118,9 +131,10 @@ class Command : public testing::Test {
     int status;
     std::string out;  // and what went to stderr
   };
-  Result run(const std::string& words, const std::string& environment = "") const {
+  Result run(const std::string& words, const std::string& environment = "",
+             const std::string& command = real_command) const {
     const std::string line =
-        "SPEEDWELL_WISDOM=" + wisdom() + " " + environment + " " + SPEEDWELL_COMMAND + " " + words + " 2>&1";
+        "SPEEDWELL_WISDOM=" + wisdom() + " " + environment + " '" + command + "' " + words + " 2>&1";
     const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(line.c_str(), "r"), [](FILE*) { return 0; });
     Result result;
     std::array<char, 4096> part;
@@ -131,80 +145,111 @@ class Command : public testing::Test {
     result.status = WIFEXITED(status) ? WEXITSTATUS(status) : 1000;
     return result;
   }
+  // On a machine where a call takes a nanosecond an element, and with several threads its share of that and a
+  // fork-join.
+  Result run_with_fork_joins_of(const std::string& us, const std::string& words) const {
+    return run(words, "FAKE_SPREAD=0 FAKE_FORK_JOIN_US=" + us, fake_command);
+  }
   std::string wisdom() const { return (folder_ / "wisdom.json").string(); }
-  json read_wisdom() const { return json::parse(std::ifstream(wisdom())); }
+  runtime::Wisdom read_wisdom() const { return runtime::read_wisdom(wisdom(), runtime::machine_fingerprint()).wisdom; }
+
+  static const runtime::TunedCurve& curve_of_sum(const runtime::Wisdom& of) {
+    static const runtime::TunedCurve none;
+    const runtime::TunedCurve* const curve = of.curve("sum/f32", runtime::Bound::memory);
+    return curve != nullptr ? *curve : none;
+  }
 
   fs::path folder_;
 };
 
+// A first calibration, a tune, and another when the machine's fork-joins take sixteen times as long.
 TEST_F(Command, TuneFillsTheFileThatPlanGoesBy) {
   if (machine().default_threads == 1) GTEST_SKIP() << "one core allowed";
-  EXPECT_THAT(run("plan copy/f32 100000").out, HasSubstr("isn't tuned"));
-  const Result tuned = run("tune copy/f32 --budget 30");
-  EXPECT_EQ(tuned.status, 0) << tuned.out;
-  EXPECT_THAT(tuned.out, HasSubstr("calibrated"));
-  const json file = read_wisdom();
-  EXPECT_GE(file["kernels"]["copy/f32"]["memory"].size(), 4U);
-  EXPECT_GT(file["slowness"]["copy/f32"].get<double>(), 0);
-  EXPECT_GT(file["fork_join_s"]["threads/2"].get<double>(), 0);
+  const Setting all = {Setting::threads, machine().default_threads};
+  const Result calibrated = run_with_fork_joins_of("10", "tune sum/f32 --calibrate");
+  EXPECT_EQ(calibrated.status, 0);
+  EXPECT_THAT(calibrated.out, HasSubstr("calibrated"));
+  const runtime::Wisdom zeroth = read_wisdom();
+  EXPECT_TRUE(zeroth.kernels.empty());
+  EXPECT_NEAR(zeroth.cost.slowness.at("sum/f32"), 1e-9 / (sizeof(float) / runtime::reference_bytes), 1e-3);
+  EXPECT_NEAR(zeroth.cost.fork_join_s.at(all), 1e-5, 1e-8);
+  EXPECT_NEAR(zeroth.cost.speedup_of_memory(all.count), all.count, 0.05 * all.count);
+  EXPECT_THAT(run("plan sum/f32 100000").out, HasSubstr("isn't tuned"));
 
-  const Result plan = run("plan copy/f32 100000 --explain");
+  const Result tuned = run_with_fork_joins_of("10", "tune sum/f32");
+  EXPECT_EQ(tuned.status, 0) << tuned.out;
+  EXPECT_THAT(tuned.out, HasSubstr("fork-joins and memory measured once more"));
+  EXPECT_THAT(tuned.out, Not(HasSubstr("calibrated")));
+  const runtime::Wisdom first = read_wisdom();
+  EXPECT_EQ(first.cost.slowness, zeroth.cost.slowness);
+  EXPECT_EQ(first.cost.memory_times, 2);
+  EXPECT_EQ(first.cost.fork_join_times, 4) << "now also first of all, and before each repetition";
+  EXPECT_GE(curve_of_sum(first).size(), 5U);
+  // From 2 * 10 us on, less where more threads than two are faster still.
+  EXPECT_EQ(json::parse(run("plan sum/f32 10000 --json").out)["pick"], "sequential");
+  const json above = json::parse(run("plan sum/f32 24000 --json").out);
+  EXPECT_THAT(std::string(above["pick"]), testing::StartsWith("threads/"));
+  EXPECT_EQ(above["source"], "wisdom");
+  const Result plan = run("plan sum/f32 100000 --explain");
   EXPECT_EQ(plan.status, 0);
   EXPECT_THAT(plan.out, HasSubstr("tuned on this machine"));
   EXPECT_THAT(plan.out, HasSubstr("<- picked"));
   EXPECT_THAT(plan.out, HasSubstr(wisdom()));
-  EXPECT_EQ(json::parse(run("plan copy/f32 100000 --json").out)["source"], "wisdom");
 
-  // What is known isn't measured again, unless it depends on the machine's state, and nothing is lost.
-  EXPECT_EQ(run("tune copy/f32 --budget 30").status, 0);
-  const json again = read_wisdom();
-  EXPECT_GT(again["fork_join_times"], file["fork_join_times"]);
-  for (const json& before : file["kernels"]["copy/f32"]["memory"]) {
-    const json points = again["kernels"]["copy/f32"]["memory"];
-    const auto kept = std::find_if(points.begin(), points.end(), [&](const json& each) {
-      return each["extent_s"] == before["extent_s"] && each["races"] >= before["races"];
-    });
-    ASSERT_NE(kept, points.end()) << before;
-    if ((*kept)["races"] == 1) {
-      EXPECT_EQ(*kept, before);
-    }
-  }
-
-  const Result regret = run("regret copy/f32 --sizes 2 --rounds 4 --seed 3 --json 2>/dev/null");
+  const Result regret = run_with_fork_joins_of("10", "regret sum/f32 --sizes 5 --rounds 4 --seed 3 --json 2>/dev/null");
   EXPECT_EQ(regret.status, 0) << regret.out;
   const json judged = json::parse(regret.out.substr(regret.out.find('{')));
-  EXPECT_EQ(judged["cases"].size(), 2U);
+  EXPECT_EQ(judged["cases"].size(), 5U);
   EXPECT_EQ(judged["cases"][0]["seconds"]["sequential"].size(), 4U);
+  EXPECT_LT(judged["summary"]["regret_mean"], 0.03);
+  EXPECT_GT(judged["summary"]["best_fixed_mean"], 0.05) << "no single setting does as well";
   const json& state = judged["fork_join"];
   EXPECT_EQ(state["now_s"].size(), 2U);
   EXPECT_LE(state["tuned_least_s"], state["tuned_s"]);
   EXPECT_LE(state["tuned_s"], state["tuned_most_s"]);
-  EXPECT_TRUE(state["another_state"].is_boolean());
+  EXPECT_FALSE(state["another_state"]);
+
+  // Nothing is lost, and what is known isn't measured again unless it depends on the machine's state.
+  EXPECT_EQ(run_with_fork_joins_of("160", "tune sum/f32").status, 0);
+  const runtime::Wisdom second = read_wisdom();
+  EXPECT_EQ(second.cost.slowness, first.cost.slowness);
+  EXPECT_EQ(second.cost.memory_times, 3);
+  EXPECT_GT(second.cost.fork_join_s.at(all), 1.1e-5);
+  EXPECT_LT(second.cost.fork_join_s.at(all), 1.5e-4);
+  EXPECT_NEAR(second.cost.fork_join_least_s.at(all), 1e-5, 1e-8);
+  EXPECT_NEAR(second.cost.fork_join_most_s.at(all), 1.6e-4, 1e-8);
+  int raced_again = 0;
+  for (const runtime::TunedPoint& before : curve_of_sum(first)) {
+    const auto* const after = second.point("sum/f32", runtime::Bound::memory, before.extent_s);
+    ASSERT_NE(after, nullptr) << before.extent_s;
+    if (*before.time_of(one) > 5e-5) {
+      EXPECT_EQ(after->races, 1);
+      EXPECT_THAT(after->times_s, testing::UnorderedElementsAreArray(before.times_s));
+    } else if (after->races > before.races) {
+      ++raced_again;
+      EXPECT_GT(*after->time_of(all), *before.time_of(all));
+    }
+  }
+  EXPECT_GE(raced_again, 2);
 }
 
+// With the real children.
 TEST_F(Command, RegretTellsOfAnotherState) {
   if (machine().default_threads == 1) GTEST_SKIP() << "one core allowed";
   // No machine has fork-joins of a second.
   runtime::Wisdom slow;
   slow.cost.see_fork_joins({{{Setting::threads, machine().default_threads}, 1}});
   ASSERT_EQ(runtime::save_wisdom(wisdom(), runtime::machine_fingerprint(), slow), "");
-  const std::string out = run("regret copy/f32 --sizes 1 --rounds 4 --seed 3").out;
+  const std::string out = run("regret sum/f32 --sizes 1 --rounds 4 --seed 3").out;
   EXPECT_THAT(out, HasSubstr("us when tuned: the machine is in another state"));
   EXPECT_THAT(out, HasSubstr("speedwell tune"));
 }
 
 // Within the caches there is nothing to share, and nothing to tune.
 TEST_F(Command, KeysInOrderStayOnOneThread) {
-  const json plan = json::parse(run("plan sort/f32_sorted 1000 --json").out);
+  const json plan = json::parse(run("plan sort/f32_sorted 10000 --json").out);
   EXPECT_EQ(plan["pick"], "sequential");
   EXPECT_THAT(plan["reason"], HasSubstr("caches"));
-}
-
-TEST_F(Command, CalibratingIsDoneOnce) {
-  if (machine().default_threads == 1) GTEST_SKIP() << "one core allowed";
-  EXPECT_THAT(run("tune copy/f32 --calibrate").out, HasSubstr("calibrated"));
-  EXPECT_TRUE(read_wisdom()["kernels"].empty());
-  EXPECT_EQ(run("tune copy/f32 --calibrate").out, "");
 }
 
 TEST_F(Command, PlanObeysTheEnvironment) {

@@ -152,6 +152,7 @@ std::vector<Case> sort_cases() {
     cases.push_back(sort_case<float>("f32_sorted", Pattern::sorted, n));
     cases.push_back(sort_case<float>("f32_reversed", Pattern::reversed, n));
     cases.push_back(sort_case<float>("f32_few_unique", Pattern::few_unique, n));
+    cases.push_back(sort_case<std::uint64_t>("u64_few_unique", Pattern::few_unique, n));
     cases.push_back(sort_case<float>("f32_all_equal", Pattern::all_equal, n));
   }
   cases.push_back(tiny(sort_case<float>("f32", Pattern::random, tiny_size)));

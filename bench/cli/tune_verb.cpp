@@ -40,9 +40,9 @@ constexpr double smallest_part[] = {0.05};
 constexpr double least_gap = 0.02;
 constexpr int first_halvings = 2, further_halvings = 3;
 
-// Calls of a few microseconds are worth several threads or not as a fork-join takes 0.4 or 2.5 us, which may change
-// from minute to minute. So they are raced again and again, with other races between.
-constexpr double short_least_s = 5e-7, short_most_s = 5e-5;  // on one thread
+// Whether short calls are worth several threads may change from minute to minute. So they are raced again and again,
+// with other races between; but those that no state of the machine makes worth it.
+constexpr double short_least_s = 5e-7;  // on one thread
 // Several threads that take as many times as long gain in no state that was ever seen.
 constexpr double hopeless = 4;
 // Nor where they took as many times as long for several times the work.
@@ -77,20 +77,21 @@ class Tuning {
   }
 
   int run() {
-    if (options_.calibrate && !wisdom_.cost.empty()) return exit_ok;
+    const std::vector<TunedKernel> kernels = tuned_kernels(options_.kernels);
     progress_.say(fmt::format("wisdom: {}", path_));
     if (machine().default_threads == 1) {
       progress_.say("one core only: every call stays on it, so there is nothing to tune");
       return exit_ok;
     }
-    const std::vector<TunedKernel> kernels = tuned_kernels(options_.kernels);
-    if (wisdom_.cost.empty() || (options_.again && !options_.calibrate)) {
+    if (wisdom_.cost.empty() || options_.again) {
       runtime::Wisdom found;
       found.cost = calibrate(children_, kernels, random_, [this](const std::string& text) { progress_.show(text); });
       keep(found);
       progress_.say(fmt::format("calibrated in {:.1f} s", elapsed_s()));
+    } else {
+      measure_state();
     }
-    if (options_.calibrate) return exit_ok;
+    if (options_.calibrate) return end_status(exit_ok);
     tune_at(kernels, middle_parts);
     halve(kernels, first_halvings);
     repeat_short_calls();
@@ -155,7 +156,8 @@ class Tuning {
     std::map<double, runtime::Setting>& picks = picks_[kernel.name];
     const auto of = case_at(*kernel.cases.front(), part);
     const auto call = of ? note_call(*of) : std::nullopt;
-    if (!call) return;
+    // Some sizes may be another kernel's, as few keys are sorted alike whatever they are.
+    if (!call || call->kernel != kernel.name) return;
     if (call->shareable()) {
       noted_.insert_or_assign(of->name(), *call);
       if (options_.again || !is_known(wisdom_, *call)) {
@@ -172,7 +174,7 @@ class Tuning {
   RaceRules rules_for(const NotedCall& call) const {
     const double extent_s = call.extent().seconds;
     if (extent_s > long_extent_s) return long_race;
-    return extent_s * wisdom_.cost.slowness_of(call.kernel) < short_most_s ? short_race : RaceRules();
+    return extent_s * wisdom_.cost.slowness_of(call.kernel) < runtime::short_call_s ? short_race : RaceRules();
   }
 
   runtime::TunedPoint run_race(const std::string& case_name, const NotedCall& call, const RaceRules& rules) {
@@ -187,12 +189,27 @@ class Tuning {
     keep(found);
   }
 
-  void repeat_short_calls() {
-    if (over() >= 0) return;
+  void see_fork_joins(runtime::CostModel& cost) {
     progress_.show("fork-joins once more");
+    cost.see_fork_joins(measure_fork_joins(children_, runtime::machine_candidates(), random_));
+  }
+
+  // What was calibrated but may be another now, as the machine may be in another state.
+  void measure_state() {
     runtime::Wisdom found;
     found.cost = wisdom_.cost;
-    found.cost.see_fork_joins(measure_fork_joins(children_, runtime::machine_candidates(), random_));
+    see_fork_joins(found.cost);
+    progress_.show("memory once more");
+    found.cost.see_memory(measure_memory(children_, random_));
+    keep(found);
+    progress_.say(fmt::format("fork-joins and memory measured once more in {:.1f} s", elapsed_s()));
+  }
+
+  void repeat_short_calls() {
+    if (over() >= 0) return;
+    runtime::Wisdom found;
+    found.cost = wisdom_.cost;
+    see_fork_joins(found.cost);
     keep(found);
     for (const auto& [case_name, call] : noted_) {
       if (over() >= 0) return;
@@ -222,7 +239,7 @@ class Tuning {
 
   static bool depends_on_state(const runtime::TunedPoint& point) {
     const double alone = *point.time_of({});
-    return alone > short_least_s && alone < short_most_s && several_over_one(point) < hopeless;
+    return alone > short_least_s && alone < runtime::short_call_s && several_over_one(point) < hopeless;
   }
 
   void keep(const runtime::Wisdom& found) {
@@ -236,8 +253,10 @@ class Tuning {
   int end(int status) {
     progress_.say(fmt::format("{} races in {:.0f} s; `{} plan KERNEL SIZE` says what follows", races_, elapsed_s(),
                               program_invocation_short_name));
-    return said_ && status == exit_ok ? static_cast<int>(exit_impossible) : status;
+    return end_status(status);
   }
+
+  int end_status(int status) const { return said_ && status == exit_ok ? static_cast<int>(exit_impossible) : status; }
 
   double elapsed_s() const { return std::chrono::duration<double>(Clock::now() - began_).count(); }
 

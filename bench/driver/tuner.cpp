@@ -109,16 +109,28 @@ std::optional<Case> case_at(const Case& of, double part) {
 
 std::vector<TunedKernel> tuned_kernels(const std::vector<std::string>& words) {
   std::vector<TunedKernel> kernels;
-  std::set<std::string> variants, used;
+  std::map<std::string, const Case*> variants;
+  std::vector<std::string> in_order;
   for (const Case& each : cases()) {
     const std::string variant = each.kernel + "/" + each.variant;
-    if (!each.size_at || !variants.insert(variant).second) continue;
+    if (each.size_at && variants.emplace(variant, &each).second) in_order.push_back(variant);
+  }
+  // Which kernel a case's call is of is known only once its data are made: not for all cases unless a word needs it.
+  const bool by_kernel = std::any_of(words.begin(), words.end(), [&](const std::string& word) {
+    const auto next = variants.lower_bound(word);
+    return next == variants.end() || !next->first.starts_with(word);
+  });
+  std::set<std::string> used;
+  for (const std::string& variant : in_order) {
+    const auto fits = [&](const std::string& word) { return variant.starts_with(word); };
+    if (!words.empty() && !by_kernel && std::none_of(words.begin(), words.end(), fits)) continue;
+    const Case& each = *variants.at(variant);
     const auto small = case_at(each, calibration_part);
     const auto call = small ? note_call(*small) : std::nullopt;
     if (!call) continue;
     bool wanted = words.empty();
     for (const std::string& word : words) {
-      if (!call->kernel.starts_with(word) && !variant.starts_with(word)) continue;
+      if (!call->kernel.starts_with(word) && !fits(word)) continue;
       wanted = true;
       used.insert(word);
     }
@@ -133,7 +145,8 @@ std::vector<TunedKernel> tuned_kernels(const std::vector<std::string>& words) {
   }
   for (const std::string& word : words) {
     if (used.contains(word)) continue;
-    std::vector<std::string> known(variants.begin(), variants.end());
+    std::vector<std::string> known;
+    for (const auto& each : variants) known.push_back(each.first);
     throw UsageError(fmt::format("no kernel begins with '{}'{}; expected one of {}", word, did_you_mean(word, known),
                                  fmt::join(known, ", ")));
   }
@@ -195,6 +208,19 @@ std::map<Setting, double> measure_fork_joins(Children& children, const std::vect
   return seconds;
 }
 
+std::map<int, double> measure_memory(Children& children, std::mt19937_64& random) {
+  std::vector<Setting> by_threads = runtime::machine_candidates();
+  std::erase_if(by_threads, [](Setting setting) { return setting.count > 1 && setting.kind != Setting::threads; });
+  // Other guests of a machine take its bandwidth for longer than a few rounds last.
+  const RaceRules longer = {.sample_s = 1e-3, .rounds = 15, .far = 0};
+  const std::vector<RacedSetting> raced = race(children, memory_case, by_threads, longer, random);
+  std::map<int, double> speedup;
+  for (const RacedSetting& each : raced) {
+    speedup[each.setting.count] = lower_quartile(raced.front().seconds) / lower_quartile(each.seconds);
+  }
+  return speedup;
+}
+
 bool ForkJoinState::is_another() const {
   if (tuned_s == 0) return false;
   return std::any_of(now_s.begin(), now_s.end(),
@@ -247,18 +273,10 @@ double constant_part(const AloneAndShared& small, const AloneAndShared& large) {
 runtime::CostModel calibrate(Children& children, const std::vector<TunedKernel>& kernels, std::mt19937_64& random,
                              const std::function<void(const std::string&)>& show) {
   runtime::CostModel cost;
-  const std::vector<Setting> all = runtime::machine_candidates();
   show("calibrating: fork-joins");
-  cost.see_fork_joins(measure_fork_joins(children, all, random));
+  cost.see_fork_joins(measure_fork_joins(children, runtime::machine_candidates(), random));
   show("calibrating: memory");
-  std::vector<Setting> by_threads = all;
-  std::erase_if(by_threads, [](Setting setting) { return setting.count > 1 && setting.kind != Setting::threads; });
-  // Other guests of a machine take its bandwidth for longer than a few rounds last.
-  const RaceRules longer = {.sample_s = 1e-3, .rounds = 15, .far = 0};
-  const std::vector<RacedSetting> memory = race(children, memory_case, by_threads, longer, random);
-  for (const RacedSetting& raced : memory) {
-    cost.memory_speedup[raced.setting.count] = lower_quartile(memory.front().seconds) / lower_quartile(raced.seconds);
-  }
+  cost.see_memory(measure_memory(children, random));
   for (const TunedKernel& kernel : kernels) {
     if (kernel.calibration_extent.seconds <= 0) continue;
     show(fmt::format("calibrating: {}", kernel.name));

@@ -73,7 +73,10 @@ std::vector<RacedSetting> race(Children& children, const std::string& case_name,
 std::map<runtime::Setting, double> measure_fork_joins(Children& children, const std::vector<runtime::Setting>& settings,
                                                       std::mt19937_64& random);
 
-// How that compares with what it cost when wisdom was made: the machine may be in another state.
+// How many times one thread's bandwidth so many threads have now.
+std::map<int, double> measure_memory(Children& children, std::mt19937_64& random);
+
+// How fork-joins compare with what they cost when wisdom was made: the machine may be in another state.
 struct ForkJoinState {
   runtime::Setting setting;         // the pool's, with the most threads
   std::vector<double> now_s{};      // by measurement

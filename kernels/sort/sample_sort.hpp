@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <iterator>
 #include <limits>
 
@@ -65,15 +67,43 @@ inline SortRange part_of(std::ptrdiff_t n, std::ptrdiff_t parts, std::ptrdiff_t 
   return {n / parts * i + std::min(i, n % parts), n / parts + (i < n % parts ? 1 : 0)};
 }
 
-// Whether some of the keys ascend or descend, so that it's worth looking if all do.
+// Some of the keys, evenly spread, from the first to the last.
+template <class T>
+class KeySample {
+ public:
+  static constexpr std::ptrdiff_t size = 32;
+
+  // n is at least 32.
+  KeySample(const T* keys, std::ptrdiff_t n) {
+    for (std::ptrdiff_t i = 0; i < size; ++i) key_[i] = keys[(n - 1) * i / (size - 1)];
+  }
+
+  // Whether these ascend or descend, so that it's worth looking if all do.
+  bool is_a_run() const {
+    const DistributeTile<T>& tile = distribute_tile<T>();
+    return tile.ascends(key_, size) || tile.descends(key_, size);
+  }
+
+  // About how many different values these have, never more than they do: in how many of 64 places a hash puts them.
+  // Some 20 where all differ, since some meet by chance.
+  int values() const {
+    constexpr std::uint64_t odd = 0x9E3779B97F4A7C15;  // 2^64 / golden ratio
+    std::uint64_t places = 0;
+    for (const T key : key_) {
+      typename KeyOrder<T>::Bits bits;
+      std::memcpy(&bits, &key, sizeof(T));
+      places |= std::uint64_t{1} << ((bits * odd) >> 58);
+    }
+    return std::popcount(places);
+  }
+
+ private:
+  T key_[size];
+};
+
 template <class T>
 bool looks_like_a_run(const T* keys, std::ptrdiff_t n) {
-  constexpr std::ptrdiff_t samples = 32;
-  if (n < samples) return false;
-  T sample[samples];
-  for (std::ptrdiff_t i = 0; i < samples; ++i) sample[i] = keys[(n - 1) * i / (samples - 1)];
-  const DistributeTile<T>& tile = distribute_tile<T>();
-  return tile.ascends(sample, samples) || tile.descends(sample, samples);
+  return n >= KeySample<T>::size && KeySample<T>(keys, n).is_a_run();
 }
 
 template <class T>

@@ -67,6 +67,19 @@ constinit runtime::Kernel kernel("sort", runtime::element_name<T>);
 template <class T>
 constinit runtime::Kernel run_kernel("sort_run", runtime::element_name<T>);
 
+// Few different values are sorted in as many levels as those take, however many the keys, while what sharing adds is
+// the same. They are sorted as integers of the keys' width.
+template <class Int>
+constinit runtime::Kernel few_kernel("sort_few", runtime::element_name<Int>);
+
+// Of what the sample of the keys shows: up to 16 values never look like more.
+constexpr int most_few = 16;
+
+// Fewer keys are one thread's whatever is picked, and so not looked at for it.
+constexpr std::ptrdiff_t least_shared_keys = 2 * SampleSortShape::least_keys;
+// Fewer keys of few values gain nothing from threads, and to see what they are takes some 40 ns.
+constexpr std::ptrdiff_t least_few_keys = 2 * least_shared_keys;
+
 // What the picker is to know of a pass over keys that may be a run. Within the caches they are where the caller wrote
 // them, and to move a part of them to another core takes as long as to look at them here: nothing to share.
 template <class T>
@@ -82,21 +95,34 @@ struct Decision {
   Run run = Run::none;  // what all keys were found to be on the way
 };
 
+// It takes as long as 4 operations a byte for each level. A quarter of that is said: three passes over the keys each
+// end with a join. Less for few keys, as what sharing adds, a sample and its buckets, must pay too.
+double sorting_flops(double keys, double bytes, double levels) {
+  constexpr double sharing_pays = 4e4;
+  return bytes * levels * keys / (keys + sharing_pays);
+}
+
 template <class T>
 Decision choose(std::span<const T> in, bool in_place, const Backend& backend) {
   const auto n = std::ssize(in);
-  const auto bytes = static_cast<double>(in.size_bytes());
-  if (std::holds_alternative<Automatic>(backend) && looks_like_a_run(in.data(), n)) {
-    const runtime::Choice choice = runtime::choose(run_kernel<T>, backend, run_work(in, in_place));
-    if (choice.threads > 1) return {choice};
-    if (const Run run = run_of(in.data(), n); run != Run::none) return {choice, run};
-  }
-  // It takes as long as 4 operations a byte for each of log2(n) levels. A quarter of that is said: three passes over
-  // the keys each end with a join. Less for few keys, as what sharing adds, a sample and its buckets, must pay too.
-  constexpr double sharing_pays = 4e4;
   const auto keys = static_cast<double>(n);
-  const double levels = std::log2(keys + 1) * keys / (keys + sharing_pays);
-  return {runtime::choose(kernel<T>, backend, {.flops = bytes * levels, .bytes = 2 * bytes / 4})};
+  const auto bytes = static_cast<double>(in.size_bytes());
+  if (std::holds_alternative<Automatic>(backend) && n >= least_shared_keys) {
+    const KeySample<T> sample(in.data(), n);
+    if (sample.is_a_run()) {
+      const runtime::Choice choice = runtime::choose(run_kernel<T>, backend, run_work(in, in_place));
+      if (choice.threads > 1) return {choice};
+      if (const Run run = run_of(in.data(), n); run != Run::none) return {choice, run};
+    }
+    if (n >= least_few_keys) {
+      if (const int values = sample.values(); values <= most_few) {
+        const double flops = sorting_flops(keys, bytes, std::log2(values + 1));
+        return {runtime::choose(few_kernel<OrderedInt<T>>, backend, {.flops = flops})};
+      }
+    }
+  }
+  return {runtime::choose(kernel<T>, backend,
+                          {.flops = sorting_flops(keys, bytes, std::log2(keys + 1)), .bytes = 2 * bytes / 4})};
 }
 
 template <class T>

@@ -25,10 +25,21 @@ double with_one_more(double mean, int times, double value) {
   return mean * std::pow(value / mean, weight);
 }
 
+// By key, as with_one_more().
+template <class Key>
+void see(std::map<Key, double>& means, int times, const std::map<Key, double>& values) {
+  for (const auto& [key, value] : values) {
+    const auto [mean, is_new] = means.try_emplace(key, value);
+    if (!is_new) mean->second = with_one_more(mean->second, times, value);
+  }
+}
+
 // How much faster several threads must look: measured times err by a few percent, estimates by much more, and having
 // stayed sequential then costs no more than that.
 constexpr double gain_if_tuned = 1.03;
 constexpr double gain_if_estimated = 1.10;
+// A short call that gains less when it is measured may take twice as long in the machine's other state.
+constexpr double gain_if_short = 1.10;
 // Among settings with several threads: models differ by as much from one process to the next, for where their data came
 // to lie.
 constexpr double tie = 1.08;
@@ -59,15 +70,19 @@ std::optional<double> measured_of(const std::map<std::string, double, std::less<
 }  // namespace
 
 void CostModel::see_fork_joins(const std::map<Setting, double>& seconds) {
+  see(fork_join_s, fork_join_times, seconds);
   for (const auto& [setting, value] : seconds) {
-    const auto [mean, is_new] = fork_join_s.try_emplace(setting, value);
-    if (!is_new) mean->second = with_one_more(mean->second, fork_join_times, value);
     const auto least = fork_join_least_s.try_emplace(setting, value).first;
     least->second = std::min(least->second, value);
     const auto most = fork_join_most_s.try_emplace(setting, value).first;
     most->second = std::max(most->second, value);
   }
   fork_join_times = std::min(fork_join_times + 1, most_races);
+}
+
+void CostModel::see_memory(const std::map<int, double>& speedup) {
+  see(memory_speedup, memory_times, speedup);
+  memory_times = std::min(memory_times + 1, most_races);
 }
 
 double CostModel::fork_join(Setting setting) const {
@@ -143,6 +158,7 @@ void Wisdom::merge(const Wisdom& newer) {
   for (const auto& [setting, seconds] : newer.cost.fork_join_most_s) cost.fork_join_most_s[setting] = seconds;
   if (newer.cost.fork_join_times > 0) cost.fork_join_times = newer.cost.fork_join_times;
   for (const auto& [threads, speedup] : newer.cost.memory_speedup) cost.memory_speedup[threads] = speedup;
+  if (newer.cost.memory_times > 0) cost.memory_times = newer.cost.memory_times;
   for (const auto& [kernel, slowness] : newer.cost.slowness) cost.slowness[kernel] = slowness;
   for (const auto& [kernel, seconds] : newer.cost.sharing_s) cost.sharing_s[kernel] = seconds;
   for (const auto& [kernel, curves] : newer.kernels) {
@@ -220,7 +236,8 @@ Setting best_of(const std::vector<Prediction>& predictions, bool tuned) {
   const auto faster = [](const Prediction& a, const Prediction& b) { return a.seconds < b.seconds; };
   const double least = std::min_element(predictions.begin(), predictions.end(), faster)->seconds;
   for (const Prediction& each : predictions) {
-    const double gain = each.setting.count > 1 ? tie : tuned ? gain_if_tuned : gain_if_estimated;
+    const double over_one = !tuned ? gain_if_estimated : each.seconds < short_call_s ? gain_if_short : gain_if_tuned;
+    const double gain = each.setting.count > 1 ? tie : over_one;
     if (each.seconds <= least * gain) return each.setting;
   }
   return {};

@@ -22,18 +22,21 @@ namespace speedwell::runtime {
 // where f is what it costs the kernel to share a call beside the fork-join, as a sort's further passes do, and s(p) is
 // p, or for what goes through to the memory as many times one core's bandwidth as p cores have, if that is less.
 struct CostModel {
-  std::map<Setting, double> fork_join_s;                 // measured ones: the geometric mean of all times
-  std::map<Setting, double> fork_join_least_s;           // of these times
-  std::map<Setting, double> fork_join_most_s;            // likewise
-  int fork_join_times = 0;                               // that they were measured
-  std::map<int, double> memory_speedup;                  // by threads: of the bandwidth, over one core's
+  std::map<Setting, double> fork_join_s;        // measured ones: the geometric mean of all times
+  std::map<Setting, double> fork_join_least_s;  // of these times
+  std::map<Setting, double> fork_join_most_s;   // likewise
+  int fork_join_times = 0;                      // that they were measured
+  std::map<int, double> memory_speedup;         // by threads: of the bandwidth, over one core's; likewise a mean
+  int memory_times = 0;                         // that it was measured
   std::map<std::string, double, std::less<>> slowness;   // by kernel: times its extent that a call takes one core
   std::map<std::string, double, std::less<>> sharing_s;  // by kernel: what sharing a call costs beside a fork-join
 
   bool empty() const { return fork_join_s.empty() && memory_speedup.empty() && slowness.empty(); }
 
-  // One more measurement of fork-joins, as they may take several times as long at one time as at another.
+  // One more measurement of fork-joins or of memory, as both depend on the machine's state: a virtual machine's cores
+  // are at one time siblings of one core and at another far from each other. Old measurements count less and less.
   void see_fork_joins(const std::map<Setting, double>& seconds);
+  void see_memory(const std::map<int, double>& speedup);
 
   // Of what wasn't measured: stated constants, or for other thread counts the nearest measured one's. A kernel that
   // wasn't measured on its type of element is as slow as the fastest of its types, and costs as much to share as the
@@ -55,6 +58,10 @@ inline constexpr double assumed_slowness = 1;
 // How many times one core's bandwidth a machine has at least, if it has the cores: true of all but the smallest
 // laptops.
 inline constexpr double assumed_memory_speedup = 2;
+
+// A call that takes less on one thread gains or loses from others as a fork-join takes 0.4 or 2.5 us, which depends on
+// the machine's state.
+inline constexpr double short_call_s = 5e-5;
 
 // A call of some extent, measured in all candidates that were still of interest.
 struct TunedPoint {

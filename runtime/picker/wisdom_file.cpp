@@ -104,6 +104,7 @@ json to_json(const Wisdom& wisdom) {
           {"fork_join_most_s", to_json(wisdom.cost.fork_join_most_s)},
           {"fork_join_times", wisdom.cost.fork_join_times},
           {"memory_speedup", std::move(memory)},
+          {"memory_times", wisdom.cost.memory_times},
           {"slowness", wisdom.cost.slowness},
           {"sharing_s", wisdom.cost.sharing_s},
           {"kernels", std::move(kernels)}};
@@ -254,6 +255,12 @@ class Reader final : public nlohmann::json_sax<json> {
     return std::nullopt;
   }
 
+  // That member of the whole file; nullptr if it is none such.
+  int* times_member(std::string_view name) {
+    if (name == "fork_join_times") return &wisdom.cost.fork_join_times;
+    return name == "memory_times" ? &wisdom.cost.memory_times : nullptr;
+  }
+
   bool number(double of) { return value(fmt::format("{}", of), of); }
 
   // A value that isn't one of an object or an array here.
@@ -262,8 +269,9 @@ class Reader final : public nlohmann::json_sax<json> {
     switch (at()) {
       case Place::whole:
         if (place_of_member(key_) != Place::ignored) complain(fmt::format("\"{}\" is no object", key_));
-        if (key_ != "fork_join_times") break;
-        if (const auto measurements = times(number, text)) wisdom.cost.fork_join_times = *measurements;
+        if (int* const times_of = times_member(key_)) {
+          if (const auto measurements = times(number, text)) *times_of = *measurements;
+        }
         break;
       case Place::fork_join:
       case Place::fork_join_least:
