@@ -953,14 +953,51 @@ template <class T, ptrdiff_t depth>
 HWY_INLINE void multiply_side_by_side(const T* a, ptrdiff_t stride, const T* x, ptrdiff_t count, T beta, T* y) {
   const hn::ScalableTag<T> d;
   const Factors<T, depth, 1> factors(x);
-  for (ptrdiff_t i = 0; i < count; i += vector_lanes<T>) {
-    const ptrdiff_t reached = HWY_MIN(count - i, vector_lanes<T>);
+  const auto write = [&](ptrdiff_t reached) HWY_ATTR {
     const auto mask = first_lanes<T>(reached);
-    const auto load = [&](ptrdiff_t k) HWY_ATTR { return hn::MaskedLoad(mask, d, a + i + k * stride); };
+    const auto load = [&](ptrdiff_t k) HWY_ATTR { return hn::MaskedLoad(mask, d, a + k * stride); };
     const auto sums = add_single_terms<0, 1>(factors, load);
     // As in short rows
-    write_first(depth < lanes ? hn::Add(sums, hn::Zero(d)) : sums, reached, beta, y + i);
+    write_first(depth < lanes ? hn::Add(sums, hn::Zero(d)) : sums, reached, beta, y);
+  };
+  for (; count > vector_lanes<T>; count -= vector_lanes<T>) {
+    write(vector_lanes<T>);
+    a += vector_lanes<T>;
+    y += vector_lanes<T>;
   }
+  write(count);
+}
+
+// One output, in no longer a vector than its terms take.
+template <class T, ptrdiff_t depth>
+HWY_INLINE void multiply_alone(const T* a, const T* x, T beta, T* y) {
+  constexpr ptrdiff_t width = power_of_two_from(depth);
+  const hn::CappedTag<T, 1> one;
+  if constexpr (width <= vector_lanes<T>) {
+    const hn::CappedTag<T, static_cast<std::size_t>(width)> d;
+    const auto load = [&](const T* from) HWY_ATTR {
+      if constexpr (depth == width) return hn::LoadU(d, from);
+      return hn::MaskedLoad(hn::FirstN(d, static_cast<std::size_t>(depth)), d, from);
+    };
+    const auto terms = hn::MulAdd(load(a), load(x), hn::Zero(d));
+    // As in short rows
+    const T sum = add_lanes_of_one(d, terms) + (depth < lanes ? T{0} : T{-0.0});
+    write(one, hn::Set(one, sum), T{1}, beta, y);
+  } else {
+    write_each(sum_rows<1>(a, 0, 1, x, depth), 1, T{1}, beta, y, 1);
+  }
+}
+
+// Functions of their own, as their stack frames would take the longest of all.
+template <class T, ptrdiff_t depth>
+[[gnu::noinline]] void multiply_other_row(const MatrixView<const T>& a, const MatrixView<const T>& b,
+                                          const MatrixView<T>& c, T beta) noexcept {
+  multiply<T>(b.data, 1, b.row_stride, a.data, c.cols, depth, 1, beta, c.data, 1);
+}
+template <class T, ptrdiff_t depth>
+[[gnu::noinline]] void multiply_other_column(const MatrixView<const T>& a, const MatrixView<const T>& b,
+                                             const MatrixView<T>& c, T beta) noexcept {
+  multiply<T>(a.data, a.row_stride, 1, b.data, c.rows, depth, 1, beta, c.data, 1);
 }
 
 template <class T, ptrdiff_t depth>
@@ -969,7 +1006,7 @@ void multiply_short_row(const MatrixView<const T>& a, const MatrixView<const T>&
   if constexpr (masked_loads && depth <= short_depth) {
     multiply_side_by_side<T, depth>(b.data, b.row_stride, a.data, c.cols, beta, c.data);
   } else {
-    multiply<T>(b.data, 1, b.row_stride, a.data, c.cols, depth, 1, beta, c.data, 1);
+    multiply_other_row<T, depth>(a, b, c, beta);
   }
 }
 
@@ -977,10 +1014,18 @@ template <class T, ptrdiff_t depth>
 void multiply_short_column(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c,
                            T beta) noexcept {
   if constexpr (masked_loads) {
-    if (c.rows == 1) return write_each(sum_rows<1>(a.data, 0, 1, b.data, depth), 1, T{1}, beta, c.data, 1);
     if constexpr (depth == 1) {
       if (a.row_stride == 1) return multiply_side_by_side<T, 1>(a.data, 1, b.data, c.rows, beta, c.data);
-    } else if constexpr (2 * depth <= vector_lanes<T>) {
+    }
+    // So few outputs are had sooner one by one than together.
+    constexpr ptrdiff_t few = 6;
+    if (c.rows <= few) {
+      for (ptrdiff_t i = 0; i < c.rows; ++i) {
+        multiply_alone<T, depth>(a.data + i * a.row_stride, b.data, beta, c.data + i);
+      }
+      return;
+    }
+    if constexpr (depth > 1 && 2 * depth <= vector_lanes<T>) {
       if (a.row_stride == depth) {
         add_short_rows<T, depth>(a.data, b.data, c.rows, [&](auto sums, ptrdiff_t i, ptrdiff_t reached) HWY_ATTR {
           write_first(sums, reached, beta, c.data + i);
@@ -989,7 +1034,7 @@ void multiply_short_column(const MatrixView<const T>& a, const MatrixView<const 
       }
     }
   }
-  multiply<T>(a.data, a.row_stride, 1, b.data, c.rows, depth, 1, beta, c.data, 1);
+  multiply_other_column<T, depth>(a, b, c, beta);
 }
 
 template <class T, ptrdiff_t... k>

@@ -121,22 +121,36 @@ constexpr std::array<MultiplyViews<T>, sizeof...(k)> joined_by_depth(std::intege
   return {multiply_joined<T, k + 1>...};
 }
 
+// How many columns of so many rows of B registers hold.
+template <class T>
+constexpr ptrdiff_t resident_cols(ptrdiff_t depth) {
+  ptrdiff_t vectors = most_resident_vectors;
+  while (vectors > 1 && !is_resident(depth, vectors)) --vectors;
+  return vectors * lanes<T>;
+}
+
 // A block in place, whose rows of C are contiguous. False where this isn't its tile, and nothing is done then.
 template <class T>
 bool multiply_resident(const MatmulBlock<T>& block) noexcept {
-  if (block.depth < 1 || block.depth > matmul_resident_depth || block.width > most_resident_cols<T>) return false;
-  const MatrixView<const T> a(block.a, block.height, block.depth, block.a_stride, block.a_depth_stride);
-  const MatrixView<const T> b(block.b, block.depth, block.width, block.b_depth_stride, 1);
-  const MatrixView<T> c(block.c, block.height, block.width, block.c_row_stride, 1);
-  MultiplyViews<T> multiply = nullptr;
-  if (block.a_depth_stride == 1) {
-    multiply = residents<T>[static_cast<std::size_t>((block.width - 1) * matmul_resident_depth + block.depth - 1)];
-  } else if (is_joined(a, c)) {
+  if (block.depth < 1 || block.depth > matmul_resident_depth) return false;
+  const ptrdiff_t wide = resident_cols<T>(block.depth);
+  MatrixView<const T> a(block.a, block.height, block.depth, block.a_stride, block.a_depth_stride);
+  MatrixView<const T> b(block.b, block.depth, block.width, block.b_depth_stride, 1);
+  MatrixView<T> c(block.c, block.height, block.width, block.c_row_stride, 1);
+  if (block.a_depth_stride != 1) {
+    if (!is_joined(a, c)) return false;
     static constexpr auto joined = joined_by_depth<T>(std::make_integer_sequence<ptrdiff_t, matmul_resident_depth>());
-    multiply = joined[static_cast<std::size_t>(block.depth - 1)];
+    joined[static_cast<std::size_t>(block.depth - 1)](a, b, c, block.beta);
+    return true;
   }
-  if (multiply == nullptr) return false;
-  multiply(a, b, c, block.beta);
+  // Wider ones of less depth have a tile that writes each row from end to end.
+  if (block.width > wide && (block.depth <= matmul_shallow_depth || !block.near)) return false;
+  for (ptrdiff_t j = 0; j < block.width; j += wide) {
+    b.data = block.b + j;
+    c.data = block.c + j;
+    b.cols = c.cols = HWY_MIN(block.width - j, wide);
+    residents<T>[static_cast<std::size_t>((c.cols - 1) * matmul_resident_depth + block.depth - 1)](a, b, c, block.beta);
+  }
   return true;
 }
 
