@@ -230,7 +230,7 @@ TYPED_TEST(MatmulTileOf, FewColumns) {
 TYPED_TEST(MatmulTileOf, LittleDepth) {
   using T = TypeParam;
   Blocks<T> blocks;
-  constexpr ptrdiff_t height = 9;
+  constexpr ptrdiff_t height = 11;
   for (ptrdiff_t depth = 1; depth <= matmul_resident_depth + 1; ++depth) {
     const ptrdiff_t piece = (16 << 10) / ptrdiff_t{sizeof(T)} / std::max<ptrdiff_t>(depth, 3);
     const Products<T> products(height, piece + 70, depth);

@@ -129,6 +129,16 @@ constexpr ptrdiff_t resident_cols(ptrdiff_t depth) {
   return vectors * lanes<T>;
 }
 
+// Whether a block too wide for the registers is worth a pass of A and C for each piece. Of less depth another tile
+// writes each row from end to end, which is better for few rows, or where C goes beyond the first-level cache.
+template <class T>
+bool goes_by_pieces(const MatmulBlock<T>& block) {
+  constexpr ptrdiff_t least_rows = 10;
+  constexpr ptrdiff_t most_elements = (40 << 10) / ptrdiff_t{sizeof(T)};
+  return block.near && (block.depth > matmul_shallow_depth ||
+                        (block.height >= least_rows && block.width <= most_elements / block.height));
+}
+
 // A block in place, whose rows of C are contiguous. False where this isn't its tile, and nothing is done then.
 template <class T>
 bool multiply_resident(const MatmulBlock<T>& block) noexcept {
@@ -143,8 +153,7 @@ bool multiply_resident(const MatmulBlock<T>& block) noexcept {
     joined[static_cast<std::size_t>(block.depth - 1)](a, b, c, block.beta);
     return true;
   }
-  // Wider ones of less depth have a tile that writes each row from end to end.
-  if (block.width > wide && (block.depth <= matmul_shallow_depth || !block.near)) return false;
+  if (block.width > wide && !goes_by_pieces(block)) return false;
   for (ptrdiff_t j = 0; j < block.width; j += wide) {
     b.data = block.b + j;
     c.data = block.c + j;
