@@ -135,15 +135,17 @@ template <class T>
 bool goes_by_pieces(const MatmulBlock<T>& block) {
   constexpr ptrdiff_t least_rows = 10;
   constexpr ptrdiff_t most_elements = (40 << 10) / ptrdiff_t{sizeof(T)};
-  return block.near && (block.depth > matmul_shallow_depth ||
-                        (block.height >= least_rows && block.width <= most_elements / block.height));
+  return block.near && block.a_depth_stride == 1 &&
+         (block.depth > matmul_shallow_depth ||
+          (block.height >= least_rows && block.height * block.width <= most_elements));
 }
 
 // A block in place, whose rows of C are contiguous. False where this isn't its tile, and nothing is done then.
 template <class T>
 bool multiply_resident(const MatmulBlock<T>& block) noexcept {
   if (block.depth < 1 || block.depth > matmul_resident_depth) return false;
-  const ptrdiff_t wide = resident_cols<T>(block.depth);
+  const ptrdiff_t wide = block.a_depth_stride == 1 ? resident_cols<T>(block.depth) : most_joined_cols<T>;
+  if (block.width > wide && !goes_by_pieces(block)) return false;
   MatrixView<const T> a(block.a, block.height, block.depth, block.a_stride, block.a_depth_stride);
   MatrixView<const T> b(block.b, block.depth, block.width, block.b_depth_stride, 1);
   MatrixView<T> c(block.c, block.height, block.width, block.c_row_stride, 1);
@@ -153,7 +155,6 @@ bool multiply_resident(const MatmulBlock<T>& block) noexcept {
     joined[static_cast<std::size_t>(block.depth - 1)](a, b, c, block.beta);
     return true;
   }
-  if (block.width > wide && !goes_by_pieces(block)) return false;
   for (ptrdiff_t j = 0; j < block.width; j += wide) {
     b.data = block.b + j;
     c.data = block.c + j;
