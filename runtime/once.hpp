@@ -32,6 +32,11 @@ class Once {
     return *std::launder(reinterpret_cast<T*>(memory_));
   }
 
+  // nullptr before it was made. For who can do without: making it takes a stack frame.
+  const T* find() const {
+    return made_.load(std::memory_order_acquire) ? std::launder(reinterpret_cast<const T*>(memory_)) : nullptr;
+  }
+
  private:
   alignas(T) std::byte memory_[sizeof(T)] = {};
   std::atomic<bool> made_ = false;

@@ -411,6 +411,58 @@ TYPED_TEST(Matmul, OneRowOrOneColumn) {
   }
 }
 
+// Products that are done at sight, and those on the other side of every length and stride where they no longer are:
+// each matrix begins or ends where nobody may read.
+TYPED_TEST(Matmul, FewTerms) {
+  using T = TypeParam;
+  tests::FencedMatrix<T> a_pages(1 << 15), b_pages(1 << 16), c_pages(1 << 15);
+  auto& random = generator();
+  const auto one_in = [&](int count) { return std::uniform_int_distribution<int>(1, count)(random) == 1; };
+  const auto lay = [&](tests::FencedMatrix<T>& pages, const Matrix<T>& of) {
+    const bool columns = one_in(8);
+    const ptrdiff_t gap = one_in(3) ? 3 : 0;
+    const auto view = pages.lay(of.rows(), of.cols(), columns ? 1 : of.cols() + gap, columns ? of.rows() + gap : 1,
+                                one_in(2) ? tests::Fence::behind : tests::Fence::before);
+    for (ptrdiff_t i = 0; i < of.rows(); ++i) {
+      for (ptrdiff_t j = 0; j < of.cols(); ++j) view(i, j) = of(i, j);
+    }
+    return view;
+  };
+  const auto check = [&](const Shape& shape, T beta) {
+    const auto a = Matrix<T>::random(shape.m, shape.k), b = Matrix<T>::random(shape.k, shape.n);
+    const auto start = beta == 0 ? Matrix<T>(shape.m, shape.n) : Matrix<T>::random(shape.m, shape.n);
+    const double alpha = one_in(8) ? 0.3 : 1;
+    const MatrixView<const T> a_view = lay(a_pages, a), b_view = lay(b_pages, b);
+    const MatrixView<T> c = lay(c_pages, start);
+    SCOPED_TRACE(describe(shape) + ", alpha " + std::to_string(alpha) + ", beta " + std::to_string(beta) + ", seed " +
+                 std::to_string(seed()));
+    matmul(a_view, b_view, c, {.alpha = alpha, .beta = beta, .backend = Sequential{}});
+    Matrix<T> result(shape.m, shape.n);
+    for (ptrdiff_t i = 0; i < shape.m; ++i) {
+      for (ptrdiff_t j = 0; j < shape.n; ++j) result(i, j) = std::exchange(c(i, j), std::nan(""));
+    }
+    expect_product(Expected<T>(a, b, start, alpha, beta), result);
+    const std::vector<T> memory = c_pages.memory();
+    ASSERT_TRUE(std::all_of(memory.begin(), memory.end(), [](T x) { return std::isnan(x); }));
+  };
+  for (ptrdiff_t k = 1; k <= 18; ++k) {
+    for (const T beta : {T(0), T(1), T(-1.25)}) {
+      for (ptrdiff_t side = 1; side <= 35; ++side) {
+        check({1, side, k}, beta);
+        check({side, 1, k}, beta);
+        check({std::uniform_int_distribution<ptrdiff_t>(2, 20)(random), side, k}, beta);
+        if (this->HasFatalFailure()) return;
+      }
+      for (const ptrdiff_t side : {510, 511, 512}) {
+        check({1, side, k}, beta);
+        check({side, 1, k}, beta);
+        check({side, 3, k}, beta);
+        if (this->HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
 // Nothing outside the matrices is read, nor written: each of them ends where a page begins that nobody may touch.
 TYPED_TEST(Matmul, StaysWithinItsMatrices) {
   using T = TypeParam;
@@ -709,7 +761,7 @@ void expect_last_run(std::string_view backend, std::string_view reason) {
 TYPED_TEST(Matmul, SmallProductsAreOnRecord) {
   using T = TypeParam;
   static std::atomic<int> messages;
-  for (const auto& [m, n, k] : {std::tuple{4, 4, 4}, {5, 1, 3}, {1, 7, 9}, {1, 1, 3}}) {
+  for (const auto& [m, n, k] : {std::tuple{4, 4, 4}, {5, 1, 3}, {1, 7, 9}, {1, 1, 3}, {9, 9, 9}, {40, 3, 2}}) {
     const auto a = Matrix<T>::random(m, k);
     const auto b = Matrix<T>::random(k, n);
     Matrix<T> c(m, n);

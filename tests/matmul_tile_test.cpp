@@ -89,7 +89,8 @@ enum class Factor { along_rows, along_cols, packed };
 template <class T>
 class Blocks {
  public:
-  // One block, with strides and signs of strides at random; of a `dense` one A and C have neither gaps nor other signs.
+  // One block, with strides and signs of strides at random; of a `dense` one C has neither gaps nor another sign, and
+  // A rarely.
   void check(const Products<T>& products, ptrdiff_t height, ptrdiff_t width, Factor a_form, Factor b_form,
              std::size_t which_beta, bool near, bool dense = false) {
     const ptrdiff_t depth = products.depth;
@@ -104,8 +105,9 @@ class Blocks {
     ptrdiff_t a_stride = (along ? depth : 1) * one_of({1, 2}) + (along ? one_of({0, 3}) : 0);
     ptrdiff_t a_depth_stride = along ? 1 : 2 * height + one_of({0, 3});
     if (dense) {
-      a_stride = along ? depth : 1;
-      a_depth_stride = along ? 1 : height;
+      a_stride = along ? depth + one_of({0, 0, 1, 3, 8}) : one_of({1, 1, 1, -1});
+      a_depth_stride = along ? one_of({1, 1, 1, -1}) : height + one_of({0, 0, 1});
+      if (a_depth_stride == -1) a_stride = -a_stride;
     } else {
       a_stride *= one_of({-1, 1});
       a_depth_stride *= one_of({-1, 1});
@@ -257,12 +259,12 @@ TYPED_TEST(MatmulTileOf, FewColumns) {
 }
 
 // Little depth: every number of rows that are written together, widths of every part of a vector, and of one piece of B
-// that stays in the cache and of two.
+// that stays in the cache and of two; all of B in registers, and more of it than they hold.
 TYPED_TEST(MatmulTileOf, LittleDepth) {
   using T = TypeParam;
   Blocks<T> blocks;
-  constexpr ptrdiff_t height = 9;
-  for (const ptrdiff_t depth : {1, 2, 3, 4, 5}) {
+  constexpr ptrdiff_t height = 11;
+  for (ptrdiff_t depth = 1; depth <= matmul_resident_depth + 1; ++depth) {
     const ptrdiff_t piece = (16 << 10) / ptrdiff_t{sizeof(T)} / std::max<ptrdiff_t>(depth, 3);
     const Products<T> products(height, piece + 70, depth);
     std::vector<ptrdiff_t> widths;
@@ -286,7 +288,7 @@ TYPED_TEST(MatmulTileOf, RowsThatFollowEachOther) {
   using T = TypeParam;
   Blocks<T> blocks;
   const ptrdiff_t height = 35;
-  for (const ptrdiff_t depth : {1, 2, 3, 4, 5}) {
+  for (ptrdiff_t depth = 1; depth <= matmul_resident_depth + 1; ++depth) {
     const Products<T> products(height, 10, depth);
     for (ptrdiff_t width = 1; width <= 10; ++width) {
       if (width % blocks.tile.in_place_cols != 0) continue;

@@ -10,11 +10,12 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 
 #include <hwy/highway.h>
+#include <speedwell/view.hpp>
 
-#include "kernels/matmul/matmul_tile.hpp"
 #include "kernels/matmul/row_vectors-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -31,8 +32,9 @@ struct JoinedPlaces {
   using Place = hn::TFromD<hn::RebindToSigned<hn::ScalableTag<T>>>;
   alignas(64) Place row[lanes<T>] = {};
   alignas(64) Place col[lanes<T>] = {};
+  ptrdiff_t rows;  // whole ones
 
-  constexpr explicit JoinedPlaces(ptrdiff_t cols) {
+  constexpr explicit JoinedPlaces(ptrdiff_t cols) : rows(lanes<T> / cols) {
     for (ptrdiff_t l = 0; l < lanes<T>; ++l) {
       row[l] = static_cast<Place>(l / cols);
       col[l] = static_cast<Place>(l % cols);
@@ -46,6 +48,9 @@ constexpr std::array<JoinedPlaces<T>, sizeof...(n)> joined_table(std::index_sequ
   return {JoinedPlaces<T>(static_cast<ptrdiff_t>(n) + 1)...};
 }
 
+template <class T>
+constexpr auto joined_places = joined_table<T>(std::make_index_sequence<static_cast<std::size_t>(lanes<T> / 2)>());
+
 // For each step of k where A's elements are in a vector of it, and a row of B over and over.
 template <class T, ptrdiff_t depth>
 struct JoinedTerms {
@@ -56,15 +61,15 @@ struct JoinedTerms {
   Indices from;
   hn::Vec<D> b;
 
-  HWY_INLINE void set(const MatmulBlock<T>& block, const JoinedPlaces<T>& places) {
-    before.set(block, places);
+  HWY_INLINE void set(const MatrixView<const T>& a, const MatrixView<const T>& by, const JoinedPlaces<T>& places) {
+    before.set(a, by, places);
     using Place = hn::TFromD<DI>;
-    const auto rows = hn::Mul(hn::Load(DI(), places.row), hn::Set(DI(), static_cast<Place>(block.a_stride)));
-    const auto steps = hn::Set(DI(), static_cast<Place>((depth - 1) * block.a_depth_stride));
+    const auto rows = hn::Mul(hn::Load(DI(), places.row), hn::Set(DI(), static_cast<Place>(a.row_stride)));
+    const auto steps = hn::Set(DI(), static_cast<Place>((depth - 1) * a.col_stride));
     // The lanes beyond the last row are never stored, but must be lanes
     from = hn::IndicesFromVec(D(), hn::And(hn::Add(rows, steps), hn::Set(DI(), static_cast<Place>(lanes<T> - 1))));
-    const auto mask = hn::FirstN(D(), static_cast<std::size_t>(block.width));
-    const auto row = hn::MaskedLoad(mask, D(), block.b + (depth - 1) * block.b_depth_stride);
+    const auto mask = hn::FirstN(D(), static_cast<std::size_t>(by.cols));
+    const auto row = hn::MaskedLoad(mask, D(), by.data + (depth - 1) * by.row_stride);
     b = hn::TableLookupLanes(row, hn::IndicesFromVec(D(), hn::Load(DI(), places.col)));
   }
   HWY_INLINE hn::Vec<D> add_to(hn::Vec<D> sum, hn::Vec<D> a) const {
@@ -74,64 +79,57 @@ struct JoinedTerms {
 
 template <class T>
 struct JoinedTerms<T, 0> {
-  HWY_INLINE void set(const MatmulBlock<T>&, const JoinedPlaces<T>&) {}
+  HWY_INLINE void set(const MatrixView<const T>&, const MatrixView<const T>&, const JoinedPlaces<T>&) {}
   template <class V>
   HWY_INLINE V add_to(V sum, V) const {
     return sum;
   }
 };
 
-// Of how many rows a vector holds all of A and C.
+// Whether it is worth it: a vector holds all of A and C of two rows at least, and there are enough for what is set up.
 template <class T>
-HWY_INLINE ptrdiff_t joined_rows(const MatmulBlock<T>& block) {
-  const ptrdiff_t rows = lanes<T> / block.width;
-  const ptrdiff_t last = lanes<T> - 1 - (block.depth - 1) * block.a_depth_stride;
-  if ((rows - 1) * block.a_stride <= last) return rows;
-  return last < 0 ? 0 : last / block.a_stride + 1;
+HWY_INLINE bool is_joined(const MatrixView<const T>& a, const MatrixView<T>& c) {
+  constexpr ptrdiff_t least_rows = 12;
+  return c.cols <= most_joined_cols<T> && c.row_stride == c.cols && c.rows >= least_rows && a.row_stride >= 0 &&
+         a.col_stride >= 0 && a.row_stride < lanes<T> && a.col_stride < lanes<T> &&
+         a.row_stride + (a.cols - 1) * a.col_stride < lanes<T>;
 }
 
-// Whether a block in place, 1 to matmul_shallow_depth deep, is worth it.
+// Of how many rows a vector holds all of A and C. By 32 bits, as a division of more takes as long as many steps.
 template <class T>
-HWY_INLINE bool is_joined(const MatmulBlock<T>& block) {
-  return block.width <= most_joined_cols<T> && block.c_row_stride == block.width && block.a_stride >= 0 &&
-         block.a_depth_stride >= 0 && block.a_stride < lanes<T> && block.a_depth_stride < lanes<T> &&
-         joined_rows(block) >= 2;
+HWY_INLINE ptrdiff_t joined_rows(const MatrixView<const T>& a, ptrdiff_t rows_of_c) {
+  const ptrdiff_t last = lanes<T> - 1 - (a.cols - 1) * a.col_stride;
+  if ((rows_of_c - 1) * a.row_stride <= last) return rows_of_c;
+  return static_cast<std::uint32_t>(last) / static_cast<std::uint32_t>(a.row_stride) + 1;
 }
 
 template <class T, ptrdiff_t depth>
-void multiply_joined_rows(const MatmulBlock<T>& block) noexcept {
-  static constexpr auto table = joined_table<T>(std::make_index_sequence<static_cast<std::size_t>(lanes<T> / 2)>());
+void multiply_joined(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c,
+                     T beta) noexcept {
   const hn::ScalableTag<T> d;
+  const JoinedPlaces<T>& places = joined_places<T>[static_cast<std::size_t>(c.cols - 1)];
   JoinedTerms<T, depth> terms;
-  terms.set(block, table[static_cast<std::size_t>(block.width - 1)]);
-  const auto beta = hn::Set(d, block.beta);
-  const bool zero = block.beta == 0;
-  const T* a = block.a;
-  T* c = block.c;
+  terms.set(a, b, places);
+  const auto factor = hn::Set(d, beta);
+  const T* from = a.data;
+  T* to = c.data;
   const auto mask_of = [&](ptrdiff_t count) HWY_ATTR { return hn::FirstN(d, static_cast<std::size_t>(count)); };
   const auto write = [&](auto a_mask, auto c_mask) HWY_ATTR {
-    const auto begin = zero ? hn::Zero(d) : hn::Mul(hn::MaskedLoad(c_mask, d, c), beta);
-    hn::BlendedStore(terms.add_to(begin, hn::MaskedLoad(a_mask, d, a)), c_mask, d, c);
+    const auto begin = beta == 0 ? hn::Zero(d) : hn::Mul(hn::MaskedLoad(c_mask, d, to), factor);
+    hn::BlendedStore(terms.add_to(begin, hn::MaskedLoad(a_mask, d, from)), c_mask, d, to);
   };
-  const ptrdiff_t rows = joined_rows(block);
-  const ptrdiff_t a_rest = (depth - 1) * block.a_depth_stride + 1;
-  const auto a_whole = mask_of((rows - 1) * block.a_stride + a_rest);
-  const auto c_whole = mask_of(rows * block.width);
-  ptrdiff_t left = block.height;
+  const ptrdiff_t rows = joined_rows(a, places.rows);
+  const ptrdiff_t a_rest = (depth - 1) * a.col_stride + 1;
+  const ptrdiff_t a_step = rows * a.row_stride, c_step = rows * c.cols;
+  const auto a_whole = mask_of((rows - 1) * a.row_stride + a_rest);
+  const auto c_whole = mask_of(c_step);
+  ptrdiff_t left = c.rows;
   for (; left >= rows; left -= rows) {
     write(a_whole, c_whole);
-    a += rows * block.a_stride;
-    c += rows * block.width;
+    from += a_step;
+    to += c_step;
   }
-  if (left > 0) write(mask_of((left - 1) * block.a_stride + a_rest), mask_of(left * block.width));
-}
-
-template <class T, ptrdiff_t depth = 1>
-void multiply_joined(const MatmulBlock<T>& block) noexcept {
-  if constexpr (depth < matmul_shallow_depth) {
-    if (block.depth > depth) return multiply_joined<T, depth + 1>(block);
-  }
-  multiply_joined_rows<T, depth>(block);
+  if (left > 0) write(mask_of((left - 1) * a.row_stride + a_rest), mask_of(left * c.cols));
 }
 
 }  // namespace

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <speedwell/matmul.hpp>
 
+#include <functional>
 #include <string>
 
 #include <speedwell/error.hpp>
 
 #include "kernels/matmul/matmul_batch.hpp"
 #include "kernels/matmul/matmul_blocking.hpp"
+#include "kernels/matmul/matvec_tile.hpp"
+#include "kernels/matmul/multiply_views.hpp"
 #include "runtime/checks.hpp"
 #include "runtime/dispatch.hpp"
 #include "runtime/once.hpp"
@@ -85,29 +88,60 @@ template <class T>
   runtime::run_on(choice, blocking.participants(), [&](auto model) { matmul_on(model, blocking); });
 }
 
-// One element of so few products that it is done before a tile is found. Of the 16 lanes that the header names, as many
-// as there are products aren't 0; adding 0 is what makes a lane of -0 a lane that was begun from 0.
-constexpr std::ptrdiff_t most_at_sight = 8;
 template <class T>
-T dot_at_sight(const T* a, std::ptrdiff_t a_stride, const T* b, std::ptrdiff_t b_stride, std::ptrdiff_t count) {
-  const auto lane = [=](std::ptrdiff_t l) { return l < count ? a[l * a_stride] * b[l * b_stride] + T{0} : T{0}; };
-  const auto two = [=](std::ptrdiff_t l) { return lane(l) + lane(l + 4); };
-  const auto four = [=](std::ptrdiff_t l) { return two(l) + two(l + 2); };
-  return four(0) + four(1);
+struct Tiles {
+  const MatmulTile<T>* of_matrices;
+  const MatvecTile<T>* of_vectors;
+};
+template <class T>
+constinit runtime::Once<Tiles<T>> tiles;
+
+// Views of contiguous rows that lie well, in fewer steps.
+template <class T>
+[[gnu::always_inline]] inline bool are_rows(const MatrixView<const T>& a, const MatrixView<const T>& b,
+                                            const MatrixView<T>& c) {
+  const auto ends_before = [](const auto& x, const auto& y) {
+    return std::less_equal<const void*>()(x.data + (x.rows - 1) * x.row_stride + x.cols, y.data);
+  };
+  const std::ptrdiff_t differences = (a.col_stride ^ 1) | (b.col_stride ^ 1) | (c.col_stride ^ 1) | (a.cols ^ b.rows) |
+                                     (c.rows ^ a.rows) | (c.cols ^ b.cols);
+  return differences == 0 && runtime::are_plain(a, b, c) && c.row_stride >= c.cols &&
+         (ends_before(a, c) || ends_before(c, a)) && (ends_before(b, c) || ends_before(c, b));
+}
+
+// What does a product of so little depth that it is done in the time of a few checks, of rows that lie well: nullptr
+// where it isn't one, or the tiles aren't known yet.
+template <class T>
+[[gnu::always_inline]] inline MultiplyViews<T> find_small(const MatrixView<const T>& a, const MatrixView<const T>& b,
+                                                          const MatrixView<T>& c) {
+  // Few enough for begin_small_run() at any depth and width of these. One less than a power of two: a single look at
+  // the bits of both.
+  constexpr std::ptrdiff_t most_length = 511;
+  const Tiles<T>* const known = tiles<T>.find();
+  if (known == nullptr || !fits(c.rows | c.cols, most_length)) return nullptr;
+  if (c.cols == 1) {
+    return a.cols <= matvec_short_depth && b.row_stride == 1 && c.row_stride == 1
+               ? known->of_vectors->short_columns[a.cols - 1]
+               : nullptr;
+  }
+  if (c.rows == 1) return a.cols <= matvec_short_depth ? known->of_vectors->short_rows[a.cols - 1] : nullptr;
+  const MatmulTile<T>& tile = *known->of_matrices;
+  return a.cols <= matmul_resident_depth && c.cols <= tile.most_resident_cols
+             ? tile.residents[(c.cols - 1) * matmul_resident_depth + a.cols - 1]
+             : nullptr;
 }
 
 // A product of a single register tile, of a few of them, or with a short vector: from a few nanoseconds on, so that
-// each other step of the way would show. False where it isn't one, and nothing is done then.
+// each other step of the way would show. Views that lie well. False where it isn't one, and nothing is done then.
 template <class T>
 bool multiply_at_once(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c,
                       const MatmulOptions& options) {
-  constinit static runtime::Once<const MatmulTile<T>*> known;
-  const MatmulTile<T>& tile = *known.get([] { return &matmul_tile<T>(); });
+  const MatmulTile<T>& tile = *tiles<T>.get([] { return Tiles<T>{&matmul_tile<T>(), &matvec_tile<T>()}; }).of_matrices;
   // Steps few enough for begin_small_run(). Those with a vector are bound by memory, so there may be fewer.
   constexpr std::ptrdiff_t most_length = 1024;
   constexpr std::ptrdiff_t most_vector_steps = 1 << 14;
   constexpr std::ptrdiff_t most_steps = 1 << 18;
-  if (!fits(a.cols, most_length) || !lie_well(a, b, c)) return false;
+  if (!fits(a.cols, most_length)) return false;
   const bool is_vector = c.rows == 1 || c.cols == 1;
   if (!is_vector && fits(c.rows, matmul_most_rows) && fits(c.cols, tile.most_single_cols)) {
     const MultiplyTile<T> single = tile.singles[(c.cols - 1) * matmul_most_rows + c.rows - 1];
@@ -117,11 +151,6 @@ bool multiply_at_once(const MatrixView<const T>& a, const MatrixView<const T>& b
              c.row_stride, c.cols);
       return true;
     }
-  }
-  if (c.rows == 1 && c.cols == 1 && a.cols <= most_at_sight && options.alpha == 1 && options.beta == 0) {
-    if (!runtime::begin_small_run(options.backend)) return false;
-    *c.data = dot_at_sight(a.data, a.col_stride, b.data, b.row_stride, a.cols);
-    return true;
   }
   const std::ptrdiff_t longest = is_vector ? most_vector_steps : most_length;
   const bool small = fits(c.rows, longest) && fits(c.cols, longest) &&
@@ -142,9 +171,25 @@ template <class T>
 }
 
 template <class T>
+[[gnu::noinline]] void multiply_rows(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c,
+                                     const MatmulOptions& options) {
+  if (!multiply_at_once(a, b, c, options)) multiply_checked(a, b, c, options);
+}
+
+template <class T>
+[[gnu::noinline]] void multiply_otherwise(const MatrixView<const T>& a, const MatrixView<const T>& b,
+                                          const MatrixView<T>& c, const MatmulOptions& options) {
+  if (!lie_well(a, b, c) || !multiply_at_once(a, b, c, options)) multiply_checked(a, b, c, options);
+}
+
+// Nothing here needs a stack frame.
+template <class T>
 void multiply(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c,
               const MatmulOptions& options) {
-  if (!multiply_at_once(a, b, c, options)) multiply_checked(a, b, c, options);
+  if (!are_rows(a, b, c)) return multiply_otherwise(a, b, c, options);
+  const MultiplyViews<T> small = options.alpha == 1 ? find_small(a, b, c) : nullptr;
+  if (small == nullptr || !runtime::begin_small_run(options.backend)) return multiply_rows(a, b, c, options);
+  small(a, b, c, static_cast<T>(options.beta));
 }
 
 template <class T>
@@ -201,15 +246,15 @@ void detail::matmul(const MatrixView<const double>& a, const MatrixView<const do
   multiply(a, b, c, options);
 }
 
-namespace {
+// Programs that were compiled while these took their views by value find them in the library.
+void matmul(MatrixView<const float> a, MatrixView<const float> b, MatrixView<float> c, const MatmulOptions& options) {
+  detail::matmul(a, b, c, options);
+}
 
-// Programs that were compiled while these weren't inline find them in the library.
-template <class T>
-using MatmulByValue = void (*)(MatrixView<const T>, MatrixView<const T>, MatrixView<T>, const MatmulOptions&);
-[[gnu::used]] constexpr MatmulByValue<float> matmul_f32 = matmul;
-[[gnu::used]] constexpr MatmulByValue<double> matmul_f64 = matmul;
-
-}  // namespace
+void matmul(MatrixView<const double> a, MatrixView<const double> b, MatrixView<double> c,
+            const MatmulOptions& options) {
+  detail::matmul(a, b, c, options);
+}
 
 void matmul_batch(MatrixBatchView<const float> a, MatrixBatchView<const float> b, MatrixBatchView<float> c,
                   const MatmulOptions& options) {

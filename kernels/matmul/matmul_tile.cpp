@@ -16,8 +16,8 @@
 
 #include <hwy/highway.h>
 
-#include "kernels/matmul/joined_tile-inl.hpp"
 #include "kernels/matmul/narrow_tile-inl.hpp"
+#include "kernels/matmul/resident_tile-inl.hpp"
 #include "kernels/matmul/row_vectors-inl.hpp"
 #include "kernels/matmul/shallow_tile-inl.hpp"
 #include "kernels/matmul/slim_tile-inl.hpp"
@@ -447,10 +447,10 @@ template <class T>
 void multiply(const MatmulBlock<T>& block) noexcept {
   const bool in_place = !block.a_packed && !block.b_packed && block.c_col_stride == 1;
   if (in_place && (has_masks || block.width % lanes<T> == 0)) {
-    const bool shallow = block.depth > 0 && block.depth <= matmul_shallow_depth;
-    if constexpr (most_joined_cols < T >> 0) {
-      if (shallow && is_joined(block)) return multiply_joined(block);
+    if constexpr (most_resident_vectors > 0) {
+      if (multiply_resident(block)) return;
     }
+    const bool shallow = block.depth > 0 && block.depth <= matmul_shallow_depth;
     if (shallow && block.width > most_vectors * lanes<T>) return multiply_shallow(block);
     if constexpr (most_slim_cols > 0) {
       if (is_slim<T>(block.height, block.width, block.depth, block.a_depth_stride)) {
@@ -708,6 +708,8 @@ struct MatmulTiles<HWY_TARGET, T> {
                                          HWY_NAMESPACE::multiply<T>,
                                          HWY_NAMESPACE::most_near_cols<T>,
                                          HWY_NAMESPACE::near_tiles<T>.data(),
+                                         HWY_NAMESPACE::most_resident_cols<T>,
+                                         HWY_NAMESPACE::residents<T>.data(),
                                          HWY_NAMESPACE::multiply_batch<T>};
 };
 

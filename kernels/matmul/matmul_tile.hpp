@@ -8,6 +8,8 @@
 
 #include <cstddef>
 
+#include "kernels/matmul/multiply_views.hpp"
+
 namespace speedwell {
 
 // C = A * B + beta * C for height x width elements of C.
@@ -61,6 +63,9 @@ using MultiplyTile = void (*)(const T* a, std::ptrdiff_t a_stride, std::ptrdiff_
 // writes each row from end to end, and neither factor gains by being packed.
 inline constexpr std::ptrdiff_t matmul_shallow_depth = 4;
 
+// Products of up to so little depth and few columns have a tile that keeps all of B in registers.
+inline constexpr std::ptrdiff_t matmul_resident_depth = 8;
+
 // No register tile of any instruction set has more rows.
 inline constexpr std::ptrdiff_t matmul_most_rows = 16;
 
@@ -89,9 +94,14 @@ struct MatmulTile {
   std::ptrdiff_t most_single_cols;
   const MultiplyTile<T>* singles;
 
-  // The same for `count` blocks that begin so many steps apart. Of blocks in place whose rows of C are contiguous.
-  // Goes through all blocks with each register tile: either they are one tile each, or all of them are in the cache.
-  // Meanwhile it fetches what the caller will need next.
+  // For factors in place whose rows are contiguous, and any number of rows: that of `n` columns and a depth of `k` is
+  // at (n - 1) * matmul_resident_depth + k - 1, up to so many columns; nullptr where there is none.
+  std::ptrdiff_t most_resident_cols;
+  const MultiplyViews<T>* residents;
+
+  // The same as multiply for `count` blocks that begin so many steps apart. Of blocks in place whose rows of C are
+  // contiguous. Goes through all blocks with each register tile: either they are one tile each, or all of them are in
+  // the cache. Meanwhile it fetches what the caller will need next.
   void (*multiply_batch)(const MatmulBlock<T>& first, const MatmulSteps& steps, std::ptrdiff_t count,
                          const MatmulFetch<T>& next) noexcept;
 };

@@ -358,34 +358,63 @@ struct RowPlaces {
 };
 
 // Rows that follow each other without a gap, one or more to a vector: batches of as many outputs as a vector has lanes,
-// as long as whole vectors can be loaded. Returns how many outputs these are.
-template <class T, ptrdiff_t depth>
-ptrdiff_t multiply_short_rows(const T* a, const T* x, ptrdiff_t count, T alpha, T beta, T* y,
-                              ptrdiff_t y_stride) noexcept {
+// as long as whole vectors can be loaded. Of several rows to a vector also the rest, where masks can load it.
+// write(sums, i, n) has n outputs from the i-th on. Returns how many outputs these are.
+template <class T, ptrdiff_t depth, class Write>
+HWY_INLINE ptrdiff_t add_short_rows(const T* a, const T* x, ptrdiff_t count, Write write) {
   using Places = RowPlaces<T, depth>;
   static constexpr Places places;
   constexpr ptrdiff_t n = vector_lanes<T>;
   constexpr bool dense = depth == Places::width;
-  constexpr ptrdiff_t last_vector = (Places::width - 1) * Places::rows * depth;
+  constexpr ptrdiff_t vector_elements = Places::rows * depth;
+  constexpr ptrdiff_t last_vector = (Places::width - 1) * vector_elements;
   const hn::ScalableTag<T> d;
   const auto mask = hn::Ne(hn::Load(d, places.used), hn::Zero(d));
   const auto factors = hn::TableLookupLanes(load_x<T, depth>(x), hn::SetTableIndices(d, places.factor));
   const auto from = hn::SetTableIndices(d, places.element);
+  const auto terms = [&](auto elements) HWY_ATTR {
+    if constexpr (dense) {
+      return hn::MulAdd(elements, factors, hn::Zero(d));
+    } else {
+      return hn::IfThenElseZero(mask, hn::MulAdd(hn::TableLookupLanes(elements, from), factors, hn::Zero(d)));
+    }
+  };
+  const auto write_sums = [&](auto load, ptrdiff_t i, ptrdiff_t reached) HWY_ATTR {
+    const auto sums = add_lanes<T, Places::width>(load);
+    // The lanes without a term are 0: all that adding them, anywhere, can do is make a sum of -0 one of 0.
+    write(depth < lanes ? hn::Add(sums, hn::Zero(d)) : sums, i, reached);
+  };
   ptrdiff_t i = 0;
   for (; i + n <= count && i * depth + last_vector + n <= count * depth; i += n) {
-    const auto terms = [&](ptrdiff_t v) HWY_ATTR {
-      const auto elements = hn::LoadU(d, a + i * depth + v * Places::rows * depth);
-      if constexpr (dense) {
-        return hn::MulAdd(elements, factors, hn::Zero(d));
-      } else {
-        return hn::IfThenElseZero(mask, hn::MulAdd(hn::TableLookupLanes(elements, from), factors, hn::Zero(d)));
-      }
-    };
-    const auto sums = add_lanes<T, Places::width>(terms);
-    // The lanes without a term are 0: all that adding them, anywhere, can do is make a sum of -0 one of 0.
-    write_outputs(depth < lanes ? hn::Add(sums, hn::Zero(d)) : sums, n, alpha, beta, y + i * y_stride, y_stride);
+    const T* const first = a + i * depth;
+    write_sums([&](ptrdiff_t v) HWY_ATTR { return terms(hn::LoadU(d, first + v * vector_elements)); }, i, n);
   }
-  return i;
+  if constexpr (masked_loads && Places::rows > 1) {
+    for (; i < count; i += n) {
+      const ptrdiff_t reached = HWY_MIN(count - i, n);
+      const T* const first = a + i * depth;
+      const auto load = [&](ptrdiff_t v) HWY_ATTR {
+        const ptrdiff_t left = HWY_MAX(reached * depth - v * vector_elements, ptrdiff_t{0});
+        return terms(hn::MaskedLoad(first_lanes<T>(HWY_MIN(left, n)), d, first + v * vector_elements));
+      };
+      if (reached <= Places::rows) {
+        // All are in the first vector; what others would give isn't written.
+        const auto all = load(0);
+        write_sums([&](ptrdiff_t) HWY_ATTR { return all; }, i, reached);
+      } else {
+        write_sums(load, i, reached);
+      }
+    }
+  }
+  return HWY_MIN(i, count);
+}
+
+template <class T, ptrdiff_t depth>
+ptrdiff_t multiply_short_rows(const T* a, const T* x, ptrdiff_t count, T alpha, T beta, T* y,
+                              ptrdiff_t y_stride) noexcept {
+  return add_short_rows<T, depth>(a, x, count, [&](auto sums, ptrdiff_t i, ptrdiff_t reached) HWY_ATTR {
+    write_outputs(sums, reached, alpha, beta, y + i * y_stride, y_stride);
+  });
 }
 
 template <class T>
@@ -908,12 +937,126 @@ void multiply(const T* a, ptrdiff_t stride, ptrdiff_t depth_stride, const T* x, 
   multiply_any(a, stride, depth_stride, x, count, depth, alpha, beta, y, y_stride);
 }
 
+// ---- So few terms that what leads to the arithmetic would take the longest: no alpha, no strides of y, no stack
+// frame.
+
+template <class T>
+HWY_INLINE void write_first(Vec<T> sums, ptrdiff_t count, T beta, T* y) {
+  const hn::ScalableTag<T> d;
+  const auto mask = first_lanes<T>(count);
+  if (beta != 0) sums = hn::Add(sums, hn::Mul(hn::Set(d, beta), hn::MaskedLoad(mask, d, y)));
+  hn::BlendedStore(sums, mask, d, y);
+}
+
+// Outputs side by side, a vector of them after the other.
+template <class T, ptrdiff_t depth>
+HWY_INLINE void multiply_side_by_side(const T* a, ptrdiff_t stride, const T* x, ptrdiff_t count, T beta, T* y) {
+  const hn::ScalableTag<T> d;
+  const Factors<T, depth, 1> factors(x);
+  const auto write = [&](ptrdiff_t reached) HWY_ATTR {
+    const auto mask = first_lanes<T>(reached);
+    const auto load = [&](ptrdiff_t k) HWY_ATTR { return hn::MaskedLoad(mask, d, a + k * stride); };
+    const auto sums = add_single_terms<0, 1>(factors, load);
+    // As in short rows
+    write_first(depth < lanes ? hn::Add(sums, hn::Zero(d)) : sums, reached, beta, y);
+  };
+  for (; count > vector_lanes<T>; count -= vector_lanes<T>) {
+    write(vector_lanes<T>);
+    a += vector_lanes<T>;
+    y += vector_lanes<T>;
+  }
+  write(count);
+}
+
+// One output, in no longer a vector than its terms take.
+template <class T, ptrdiff_t depth>
+HWY_INLINE void multiply_alone(const T* a, const T* x, T beta, T* y) {
+  constexpr ptrdiff_t width = power_of_two_from(depth);
+  const hn::CappedTag<T, 1> one;
+  if constexpr (width <= vector_lanes<T>) {
+    const hn::CappedTag<T, static_cast<std::size_t>(width)> d;
+    const auto load = [&](const T* from) HWY_ATTR {
+      if constexpr (depth == width) return hn::LoadU(d, from);
+      return hn::MaskedLoad(hn::FirstN(d, static_cast<std::size_t>(depth)), d, from);
+    };
+    const auto terms = hn::MulAdd(load(a), load(x), hn::Zero(d));
+    // As in short rows
+    const T sum = add_lanes_of_one(d, terms) + (depth < lanes ? T{0} : T{-0.0});
+    write(one, hn::Set(one, sum), T{1}, beta, y);
+  } else {
+    write_each(sum_rows<1>(a, 0, 1, x, depth), 1, T{1}, beta, y, 1);
+  }
+}
+
+// Functions of their own, as their stack frames would take the longest of all.
+template <class T, ptrdiff_t depth>
+[[gnu::noinline]] void multiply_other_row(const MatrixView<const T>& a, const MatrixView<const T>& b,
+                                          const MatrixView<T>& c, T beta) noexcept {
+  multiply<T>(b.data, 1, b.row_stride, a.data, c.cols, depth, 1, beta, c.data, 1);
+}
+template <class T, ptrdiff_t depth>
+[[gnu::noinline]] void multiply_other_column(const MatrixView<const T>& a, const MatrixView<const T>& b,
+                                             const MatrixView<T>& c, T beta) noexcept {
+  multiply<T>(a.data, a.row_stride, 1, b.data, c.rows, depth, 1, beta, c.data, 1);
+}
+
+template <class T, ptrdiff_t depth>
+void multiply_short_row(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c,
+                        T beta) noexcept {
+  if constexpr (masked_loads && depth <= short_depth) {
+    multiply_side_by_side<T, depth>(b.data, b.row_stride, a.data, c.cols, beta, c.data);
+  } else {
+    multiply_other_row<T, depth>(a, b, c, beta);
+  }
+}
+
+template <class T, ptrdiff_t depth>
+void multiply_short_column(const MatrixView<const T>& a, const MatrixView<const T>& b, const MatrixView<T>& c,
+                           T beta) noexcept {
+  if constexpr (masked_loads) {
+    if constexpr (depth == 1) {
+      if (a.row_stride == 1) return multiply_side_by_side<T, 1>(a.data, 1, b.data, c.rows, beta, c.data);
+    }
+    // So few outputs are had sooner one by one than together.
+    constexpr ptrdiff_t few = 6;
+    if (c.rows <= few) {
+      for (ptrdiff_t i = 0; i < c.rows; ++i) {
+        multiply_alone<T, depth>(a.data + i * a.row_stride, b.data, beta, c.data + i);
+      }
+      return;
+    }
+    if constexpr (depth > 1 && 2 * depth <= vector_lanes<T>) {
+      if (a.row_stride == depth) {
+        add_short_rows<T, depth>(a.data, b.data, c.rows, [&](auto sums, ptrdiff_t i, ptrdiff_t reached) HWY_ATTR {
+          write_first(sums, reached, beta, c.data + i);
+        });
+        return;
+      }
+    }
+  }
+  multiply_other_column<T, depth>(a, b, c, beta);
+}
+
+template <class T, ptrdiff_t... k>
+constexpr typename MatvecTile<T>::Short short_row_table(std::integer_sequence<ptrdiff_t, k...>) {
+  return {multiply_short_row<T, k + 1>...};
+}
+
+template <class T, ptrdiff_t... k>
+constexpr typename MatvecTile<T>::Short short_column_table(std::integer_sequence<ptrdiff_t, k...>) {
+  return {multiply_short_column<T, k + 1>...};
+}
+
+constexpr auto short_depths = std::make_integer_sequence<ptrdiff_t, matvec_short_depth>();
+
 }  // namespace
 }  // namespace HWY_NAMESPACE
 
 template <class T>
 struct MatvecTiles<HWY_TARGET, T> {
-  static constexpr MatvecTile<T> tile = {HWY_NAMESPACE::multiply<T>};
+  static constexpr MatvecTile<T> tile = {HWY_NAMESPACE::multiply<T>,
+                                         HWY_NAMESPACE::short_row_table<T>(HWY_NAMESPACE::short_depths),
+                                         HWY_NAMESPACE::short_column_table<T>(HWY_NAMESPACE::short_depths)};
 };
 
 }  // namespace speedwell

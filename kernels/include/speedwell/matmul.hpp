@@ -44,11 +44,11 @@ void matmul(const MatrixView<const double>& a, const MatrixView<const double>& b
 //
 // Throws InvalidArgument, with C untouched, on shapes that don't match, overlap, null data with a non-empty size,
 // negative or overflowing sizes, or a backend or thread count that can't be had.
-inline void matmul(MatrixView<const float> a, MatrixView<const float> b, MatrixView<float> c,
+inline void matmul(const MatrixView<const float>& a, const MatrixView<const float>& b, const MatrixView<float>& c,
                    const MatmulOptions& options = {}) {
   detail::matmul(a, b, c, options);
 }
-inline void matmul(MatrixView<const double> a, MatrixView<const double> b, MatrixView<double> c,
+inline void matmul(const MatrixView<const double>& a, const MatrixView<const double>& b, const MatrixView<double>& c,
                    const MatmulOptions& options = {}) {
   detail::matmul(a, b, c, options);
 }
