@@ -153,6 +153,7 @@ class Job {
   void work(int place);
 
   // Wakes the two workers below `place` in a binary tree: waking one costs a system call, so the waking is shared too.
+  // They have higher places and have been called.
   void wake_below(int place);
 
   bool may_spin() const { return may_spin_; }
@@ -420,7 +421,9 @@ void Job::call_workers() {
   const bool wakes = workers_[1]->asleep.load(std::memory_order_relaxed);
   if (wakes) called_ = Clock::now();
   const int own_cpu = may_spin_ ? sched_getcpu() : -1;
-  for (int place = 1; place < threads_; ++place) {
+  // The last place first: a worker that is awake begins at once, and those that it wakes then must have been called, or
+  // they go back to sleep and nobody wakes them again.
+  for (int place = threads_ - 1; place >= 1; --place) {
     Worker& worker = *workers_[place];
     if (own_cpu >= 0) worker.keep_off(own_cpu);
     worker.job = this;
