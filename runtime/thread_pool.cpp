@@ -3,16 +3,15 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <cstdio>
 #include <exception>
-#include <string>
-#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -22,6 +21,7 @@
 #include "runtime/message.hpp"
 #include "runtime/once.hpp"
 #include "runtime/process.hpp"
+#include "runtime/signals_blocked.hpp"
 #include "runtime/topology.hpp"
 
 namespace speedwell::runtime {
@@ -201,7 +201,8 @@ struct alignas(apart) Worker {
   bool may_spin = false;            // when it is through with its job
   std::atomic<bool> asleep = true;  // or about to be, or not yet awake
   Clock::time_point begun{};        // with the job, if it slept before
-  int kept_off = -1;                // the CPU it was last told to keep off
+  int kept_off = -1;                // the CPU that it was last told to keep off, and by which thread
+  pthread_t kept_off_by{};
   Worker* next_idle = nullptr;
   Worker* next = nullptr;  // in the list of all
   std::thread thread;
@@ -291,7 +292,7 @@ void Worker::serve() {
     job->work(place);
     may_spin = job->may_spin();
     // The job is gone once its caller sees this; the worker itself stays.
-    state.store(idle, std::memory_order_release);
+    state.store(idle, std::memory_order_seq_cst);  // and before notify_one() looks for sleepers: see call_workers()
     state.notify_one();
   }
 }
@@ -300,31 +301,16 @@ void Worker::serve() {
 // wake a thread on its waker's CPU while others stand idle (those without scheduling domains by cache, as in small
 // virtual machines), and then it waits there for milliseconds. Nothing is changed if no CPU would be left.
 void Worker::keep_off(int cpu) {
-  if (cpu == kept_off) return;
-  kept_off = cpu;
+  const pthread_t caller = pthread_self();  // another's may use other CPUs
+  if (cpu == kept_off && pthread_equal(caller, kept_off_by) != 0) return;
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof(set), &set) != 0) return;  // more than 1024 CPUs: such a kernel has the domains
   CPU_CLR(cpu, &set);
-  if (CPU_COUNT(&set) > 0) pthread_setaffinity_np(thread.native_handle(), sizeof(set), &set);
+  if (CPU_COUNT(&set) == 0) return;
+  pthread_setaffinity_np(thread.native_handle(), sizeof(set), &set);
+  kept_off = cpu;
+  kept_off_by = caller;
 }
-
-// Threads that the library makes leave signals to the program's own; those that tell of an error in the thread itself,
-// and the profiler's, are theirs.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t mask;
-    sigfillset(&mask);
-    for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT, SIGPROF}) sigdelset(&mask, own);
-    pthread_sigmask(SIG_BLOCK, &mask, &before_);
-  }
-  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
- private:
-  sigset_t before_;
-};
 
 // A started worker that is in no list yet; nullptr if none can be had.
 Worker* start_worker() {
@@ -337,7 +323,9 @@ Worker* start_worker() {
   } catch (const std::exception& error) {
     delete worker;
     if (wants_message(MessageLevel::warning)) {
-      message(MessageLevel::warning, std::string("can't make a thread (") + error.what() + "): running with fewer");
+      std::array<char, 200> text;
+      std::snprintf(text.data(), text.size(), "can't make a thread (%s): running with fewer", error.what());
+      message(MessageLevel::warning, text.data());  // without memory, of which there may be none left
     }
     return nullptr;
   }
@@ -431,6 +419,10 @@ void Job::call_workers() {
     worker.begun = {};
     worker.state.store(Worker::called, std::memory_order_release);
   }
+  // notify_one() asks the kernel only if it reads that somebody sleeps. Were it to read that while these stores are
+  // still on their way, a worker could go to sleep between: it notes that it sleeps, and then looks at its state a last
+  // time.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
   wake_below(0);
   if (wakes) woken_ = Clock::now();
 }
@@ -503,7 +495,7 @@ void ThreadPool::shutdown() {
   }
   while (worker != nullptr) {
     Worker* const next = worker->next;
-    worker->state.store(Worker::ending, std::memory_order_release);
+    worker->state.store(Worker::ending, std::memory_order_seq_cst);  // see call_workers()
     worker->state.notify_one();
     worker->thread.join();
     delete worker;
