@@ -19,6 +19,7 @@
 #include "runtime/message.hpp"
 #include "runtime/models.hpp"
 #include "runtime/process.hpp"
+#include "runtime/signals_blocked.hpp"
 
 namespace speedwell::runtime {
 
@@ -62,6 +63,7 @@ constinit Arenas arenas;  // guarded by process_lock()
 int threads_to_be_had(int wanted) {
   std::vector<std::thread> threads;
   std::atomic<int> all_made = 0;  // no bool: libstdc++ 12 may miss the notice of one
+  const SignalsBlocked blocked;
   try {
     threads.reserve(static_cast<std::size_t>(wanted));
     while (std::ssize(threads) < wanted) threads.emplace_back([&] { all_made.wait(0); });
@@ -74,23 +76,31 @@ int threads_to_be_had(int wanted) {
   return static_cast<int>(threads.size());
 }
 
-// The model with as many threads as can be had. oneTBB itself, up to 2021.8 at least, hangs or ends the process where a
-// thread that it wants is refused, so the system is asked before it has to make more than ever before.
-Tbb with_threads_to_be_had(Tbb model) {
+// Leases `wanted` workers, or as many as can be had, and returns how many. oneTBB itself, up to 2021.8 at least, hangs
+// or ends the process where a thread that it wants is refused, so the system is asked before it has to make more than
+// ever before.
+int lease_workers(int wanted) {
+  {
+    const std::lock_guard lock(process_lock());
+    arenas.leased_workers += wanted;
+    if (arenas.leased_workers <= arenas.workers_to_be_had) return wanted;
+  }
+  const FirstTime one_call_at_a_time;  // or two would find the same threads
   int missing;
   {
     const std::lock_guard lock(process_lock());
-    missing = arenas.leased_workers + model.threads - 1 - arenas.workers_to_be_had;
+    missing = arenas.leased_workers - arenas.workers_to_be_had;
   }
-  if (missing <= 0) return model;
+  if (missing <= 0) return wanted;
   const int found = threads_to_be_had(missing);
+  const int refused = std::min(missing - found, wanted);
   {
     const std::lock_guard lock(process_lock());
     arenas.workers_to_be_had += found;
+    arenas.leased_workers -= refused;
   }
-  if (found == missing) return model;
-  if (wants_message(MessageLevel::warning)) message(MessageLevel::warning, "can't make a thread: running with fewer");
-  return {std::max(1, model.threads - (missing - found))};
+  if (refused > 0) message(MessageLevel::warning, "can't make a thread: running with fewer");
+  return wanted - refused;
 }
 
 // Whether the calling thread has to do with oneTBB at all. Whatever else it is asked would wake it up for this thread,
@@ -104,23 +114,22 @@ bool knows_tbb() {
 }  // namespace
 
 TbbArena::TbbArena(Tbb wanted) {
-  const Tbb model = with_threads_to_be_had(wanted);
+  const int workers = lease_workers(wanted.threads - 1);
   const std::lock_guard lock(process_lock());
   Arenas& all = arenas;
-  Kept** place = &all.kept;
-  while (*place != nullptr && (*place)->threads != model.threads) place = &(*place)->next;
-  if (*place != nullptr) {
-    kept_.reset(*place);
-    *place = kept_->next;
-  } else {
-    kept_ = std::make_unique<Kept>(model.threads);
-  }
-  all.was_used = true;
-  all.leased_workers += model.threads - 1;
   try {
+    Kept** place = &all.kept;
+    while (*place != nullptr && (*place)->threads != workers + 1) place = &(*place)->next;
+    if (*place != nullptr) {
+      kept_.reset(*place);
+      *place = kept_->next;
+    } else {
+      kept_ = std::make_unique<Kept>(workers + 1);
+    }
+    all.was_used = true;
     all.adjust_limit();
   } catch (...) {
-    all.leased_workers -= model.threads - 1;
+    all.leased_workers -= workers;
     throw;
   }
 }
@@ -149,6 +158,9 @@ int tbb_arena_slots() {
 }
 
 void leave_tbb() {
+  // A forked child has none of oneTBB's threads, and may have locks that one of them held at the fork: it would wait
+  // for them. What is kept there stays.
+  if (in_forked_child()) return;
   TbbArena::Kept* kept;
   bool was_used;
   {
@@ -161,8 +173,7 @@ void leave_tbb() {
     const std::unique_ptr<TbbArena::Kept> dropped(kept);
     kept = dropped->next;
   }
-  // A forked child has none of the threads, and would wait for them.
-  if (!was_used || in_forked_child()) return;
+  if (!was_used) return;
   bool ended = false;
   try {
     tbb::task_scheduler_handle scheduler{tbb::attach()};
