@@ -6,7 +6,6 @@
 #include <exception>
 #include <latch>
 #include <optional>
-#include <system_error>
 #include <thread>
 
 #include "runtime/advice/misses.hpp"
@@ -61,9 +60,10 @@ Outcome run_window(const std::vector<std::function<void()>>& tasks, const Window
     }
   };
   std::vector<std::thread> threads;
+  threads.reserve(tasks.size());
   try {
     for (std::size_t i = 0; i < tasks.size(); ++i) threads.emplace_back(run, i);
-  } catch (const std::system_error&) {
+  } catch (...) {
     // Those that are there must not wait for the others.
     all_are_there.count_down(static_cast<std::ptrdiff_t>(tasks.size() - threads.size()));
     for (std::thread& thread : threads) thread.join();

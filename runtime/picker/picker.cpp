@@ -55,8 +55,9 @@ class Picker {
   }
 
   void set_wisdom(const Wisdom& wisdom) {
+    Wisdom copy = wisdom;  // which may throw: the old one stays whole then
     const std::lock_guard lock(process_lock());
-    wisdom_ = wisdom;
+    wisdom_ = std::move(copy);
     detail::wisdom_generation.fetch_add(1, std::memory_order_relaxed);
   }
 

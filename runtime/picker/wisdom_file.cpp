@@ -55,6 +55,7 @@ class File {
   ~File() {
     if (descriptor_ >= 0) ::close(descriptor_);
   }
+  File(File&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
   File(const File&) = delete;
   File& operator=(const File&) = delete;
   explicit operator bool() const { return descriptor_ >= 0; }
@@ -396,6 +397,20 @@ std::string set_aside(const std::string& path) {
   return ::rename(path.c_str(), aside.c_str()) == 0 ? "" : error_text();
 }
 
+// The right to replace the file at `path`, until it is closed; none, and `why_not`, if it can't be had. A lock of its
+// own, since the file itself is replaced. It stays: removing it would let two have "the" lock.
+File lock_of(const std::string& path, std::string& why_not) {
+  const std::string lock_path = path + ".lock";
+  File lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  while (lock && ::flock(lock.get(), LOCK_EX) != 0) {
+    if (errno == EINTR) continue;
+    why_not = lock_path + ": " + error_text();
+    return File(-1);
+  }
+  if (!lock) why_not = lock_path + ": " + error_text();
+  return lock;
+}
+
 std::string write_whole(const std::string& path, const std::string& text) {
   std::string temporary = path + ".XXXXXX";
   const File file(::mkostemp(temporary.data(), O_CLOEXEC));
@@ -485,7 +500,13 @@ ReadWisdom read_wisdom(const std::string& path, const std::string& fingerprint) 
   bool malformed;
   ReadWisdom read = look_at(path, fingerprint, malformed);
   if (!malformed) return read;
-  const std::string why_not = set_aside(path);
+  // Another process may have put a good one in its place meanwhile.
+  std::string why_not;
+  if (const File lock = lock_of(path, why_not)) {
+    read = look_at(path, fingerprint, malformed);
+    if (!malformed) return read;
+    why_not = set_aside(path);
+  }
   read.complaint += why_not.empty() ? "; it is now " + path + ".bad" : "; it can't be moved aside either: " + why_not;
   return read;
 }
@@ -495,13 +516,9 @@ std::string save_wisdom(const std::string& path, const std::string& fingerprint,
   fs::create_directories(fs::path(path).parent_path(), error);
   if (error) return fs::path(path).parent_path().string() + ": " + error.message();
 
-  // A lock of its own, since the file itself is replaced. It stays: removing it would let two have "the" lock.
-  const std::string lock_path = path + ".lock";
-  const File lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
-  if (!lock) return lock_path + ": " + error_text();
-  while (::flock(lock.get(), LOCK_EX) != 0) {
-    if (errno != EINTR) return lock_path + ": " + error_text();
-  }
+  std::string why_not_locked;
+  const File lock = lock_of(path, why_not_locked);
+  if (!lock) return why_not_locked;
   bool malformed;
   ReadWisdom there = look_at(path, fingerprint, malformed);
   // Whatever it is, it isn't overwritten.
