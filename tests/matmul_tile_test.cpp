@@ -46,7 +46,7 @@ void copy(const std::vector<T>& from, ptrdiff_t from_stride, const MatrixView<T>
   }
 }
 
-// The tallest tile of any instruction set.
+// The tallest tile of packed factors of any instruction set.
 constexpr ptrdiff_t most_rows = 12;
 constexpr ptrdiff_t most_height = 2 * most_rows + 1;
 constexpr double betas[] = {0, 1, -0.75};
@@ -90,7 +90,7 @@ template <class T>
 class Blocks {
  public:
   // One block, with strides and signs of strides at random; of a `dense` one C has neither gaps nor another sign, and
-  // A rarely.
+  // A has gaps or another sign at times.
   void check(const Products<T>& products, ptrdiff_t height, ptrdiff_t width, Factor a_form, Factor b_form,
              std::size_t which_beta, bool near, bool dense = false) {
     const ptrdiff_t depth = products.depth;
@@ -197,7 +197,7 @@ using Elements = testing::Types<float, double>;
 TYPED_TEST_SUITE(MatmulTileOf, Elements, );
 
 // Depths of less and more than the steps in which the next tile of C is fetched, and a few rows more for the next rows
-// of A. Few rows take tiles twice as wide.
+// of A. Few rows take tiles twice as wide, two rows tiles up to four times as wide.
 TYPED_TEST(MatmulTileOf, EveryHeightAndWidth) {
   Blocks<TypeParam> blocks;
   const ptrdiff_t cols = blocks.tile.cols;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tile of products of little depth with few columns, compiled once a target. Where C's rows follow each other
-// without a gap, whole rows fill a vector, and a shuffle of a vector of A gives each its element.
+// The tile of products of little depth whose rows of C share a vector, compiled once a target. They are so short, and
+// follow each other without a gap, that several whole ones fill it, and a shuffle of a vector of A gives each its
+// element.
 #if defined(SPEEDWELL_JOINED_TILE_TOGGLE) == defined(HWY_TARGET_TOGGLE)
 #ifdef SPEEDWELL_JOINED_TILE_TOGGLE
 #undef SPEEDWELL_JOINED_TILE_TOGGLE

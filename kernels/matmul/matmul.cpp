@@ -109,8 +109,8 @@ template <class T>
          (ends_before(a, c) || ends_before(c, a)) && (ends_before(b, c) || ends_before(c, b));
 }
 
-// What does a product of so little depth that it is done in the time of a few checks, of rows that lie well: nullptr
-// where it isn't one, or the tiles aren't known yet.
+// The function for a product of so little depth that it is done in the time of a few checks, of rows that lie well;
+// nullptr if it isn't one, or the tiles aren't known yet.
 template <class T>
 [[gnu::always_inline]] inline MultiplyViews<T> find_small(const MatrixView<const T>& a, const MatrixView<const T>& b,
                                                           const MatrixView<T>& c) {

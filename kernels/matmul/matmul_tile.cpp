@@ -566,10 +566,10 @@ HWY_INLINE void pack_four_lines(const T* x, ptrdiff_t stride, T scale, T* packed
     const auto second = Mul(LoadU(d, x + stride + k), factor);
     const auto third = Mul(LoadU(d, x + 2 * stride + k), factor);
     const auto fourth = Mul(LoadU(d, x + 3 * stride + k), factor);
-    const auto even_left = InterleaveLower(d, first, second);
-    const auto odd_left = InterleaveUpper(d, first, second);
-    const auto even_right = InterleaveLower(d, third, fourth);
-    const auto odd_right = InterleaveUpper(d, third, fourth);
+    const auto lower_left = InterleaveLower(d, first, second);
+    const auto upper_left = InterleaveUpper(d, first, second);
+    const auto lower_right = InterleaveLower(d, third, fourth);
+    const auto upper_right = InterleaveUpper(d, third, fourth);
     if constexpr (sizeof(T) == 4) {
       const hn::Repartition<double, decltype(d)> pairs;
       // Each has step k in its first 16 bytes and step k + 4 in its last.
@@ -581,22 +581,22 @@ HWY_INLINE void pack_four_lines(const T* x, ptrdiff_t stride, T scale, T* packed
           StoreU(both, d, to);
         }
       };
-      const auto even_lefts = BitCast(pairs, even_left), even_rights = BitCast(pairs, even_right);
-      const auto odd_lefts = BitCast(pairs, odd_left), odd_rights = BitCast(pairs, odd_right);
-      store(BitCast(d, InterleaveLower(pairs, even_lefts, even_rights)), packed);
-      store(BitCast(d, InterleaveUpper(pairs, even_lefts, even_rights)), packed + sliver);
-      store(BitCast(d, InterleaveLower(pairs, odd_lefts, odd_rights)), packed + 2 * sliver);
-      store(BitCast(d, InterleaveUpper(pairs, odd_lefts, odd_rights)), packed + 3 * sliver);
+      const auto lower_lefts = BitCast(pairs, lower_left), lower_rights = BitCast(pairs, lower_right);
+      const auto upper_lefts = BitCast(pairs, upper_left), upper_rights = BitCast(pairs, upper_right);
+      store(BitCast(d, InterleaveLower(pairs, lower_lefts, lower_rights)), packed);
+      store(BitCast(d, InterleaveUpper(pairs, lower_lefts, lower_rights)), packed + sliver);
+      store(BitCast(d, InterleaveLower(pairs, upper_lefts, upper_rights)), packed + 2 * sliver);
+      store(BitCast(d, InterleaveUpper(pairs, upper_lefts, upper_rights)), packed + 3 * sliver);
     } else if constexpr (step == 4) {
-      StoreU(ConcatLowerLower(d, even_right, even_left), d, packed);
-      StoreU(ConcatLowerLower(d, odd_right, odd_left), d, packed + sliver);
-      StoreU(ConcatUpperUpper(d, even_right, even_left), d, packed + 2 * sliver);
-      StoreU(ConcatUpperUpper(d, odd_right, odd_left), d, packed + 3 * sliver);
+      StoreU(ConcatLowerLower(d, lower_right, lower_left), d, packed);
+      StoreU(ConcatLowerLower(d, upper_right, upper_left), d, packed + sliver);
+      StoreU(ConcatUpperUpper(d, lower_right, lower_left), d, packed + 2 * sliver);
+      StoreU(ConcatUpperUpper(d, upper_right, upper_left), d, packed + 3 * sliver);
     } else {
-      StoreU(even_left, d, packed);
-      StoreU(even_right, d, packed + 2);
-      StoreU(odd_left, d, packed + sliver);
-      StoreU(odd_right, d, packed + sliver + 2);
+      StoreU(lower_left, d, packed);
+      StoreU(lower_right, d, packed + 2);
+      StoreU(upper_left, d, packed + sliver);
+      StoreU(upper_right, d, packed + sliver + 2);
     }
   }
 }
@@ -636,12 +636,16 @@ void pack_across(const T* x, ptrdiff_t slivers, ptrdiff_t depth, ptrdiff_t depth
   constexpr ptrdiff_t part = std::gcd(sliver, lanes<T>);
   const hn::CappedTag<T, static_cast<std::size_t>(part)> d;
   const auto factor = hn::Set(d, scale);
-  for (ptrdiff_t k = 0; k < depth; ++k, x += depth_stride, packed += sliver) {
-    const T* const ahead = x + rows_ahead * depth_stride;
-    for (ptrdiff_t i = 0; i < slivers * sliver; i += cache_line<T>) __builtin_prefetch(ahead + i, 0, second_level);
+  for (ptrdiff_t k = 0; k < depth; ++k, packed += sliver) {
+    const T* const row = x + k * depth_stride;
+    // Beyond the last row the address alone may overflow: the stride of a single row may be any.
+    if (k + rows_ahead < depth) {
+      const T* const ahead = row + rows_ahead * depth_stride;
+      for (ptrdiff_t i = 0; i < slivers * sliver; i += cache_line<T>) __builtin_prefetch(ahead + i, 0, second_level);
+    }
     for (ptrdiff_t s = 0; s < slivers; ++s) {
       for (ptrdiff_t r = 0; r < sliver; r += part) {
-        StoreU(Mul(LoadU(d, x + s * sliver + r), factor), d, packed + s * sliver * depth + r);
+        StoreU(Mul(LoadU(d, row + s * sliver + r), factor), d, packed + s * sliver * depth + r);
       }
     }
   }

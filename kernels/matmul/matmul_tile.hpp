@@ -63,7 +63,7 @@ using MultiplyTile = void (*)(const T* a, std::ptrdiff_t a_stride, std::ptrdiff_
 // writes each row from end to end, and neither factor gains by being packed.
 inline constexpr std::ptrdiff_t matmul_shallow_depth = 4;
 
-// Products of up to so little depth and few columns have a tile that keeps all of B in registers.
+// Products of up to so little depth have a tile that keeps all of B in registers, of wider ones a piece of B at a time.
 inline constexpr std::ptrdiff_t matmul_resident_depth = 8;
 
 // No register tile of any instruction set has more rows.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tile of products of little depth with few columns, compiled once a target. All of B stays in registers while the
-// rows of A and C pass by.
+// The tile of products of little depth, compiled once a target. All of B, of wider ones a piece of B at a time, stays
+// in registers while the rows of A and C pass by.
 #if defined(SPEEDWELL_RESIDENT_TILE_TOGGLE) == defined(HWY_TARGET_TOGGLE)
 #ifdef SPEEDWELL_RESIDENT_TILE_TOGGLE
 #undef SPEEDWELL_RESIDENT_TILE_TOGGLE
