@@ -9,9 +9,8 @@
 //   FAKE_PIDS=FILE               a line with its process id is added when it starts
 //   FAKE_ARGUMENTS=FILE          a line with its command line is added when it starts
 //   FAKE_SPREAD=0.05             how much more than the right time a sample may say: 0.01 unless given
-//   FAKE_FORK_JOIN_US=10         that a call takes with several threads beside its share of one thread's time, which
-//   then
-//                                is a nanosecond an element; else a call takes a millisecond, shared evenly
+//   FAKE_FORK_JOIN_US=10         what several threads cost beside their share of one thread's time, which is a
+//                                nanosecond an element then; else a call takes a millisecond, shared evenly
 //
 // In a folder of the name "other" it is another build: it lacks sobel, and its output has other bits.
 #include <algorithm>

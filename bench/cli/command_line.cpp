@@ -199,7 +199,8 @@ void add_tune(CLI::App& app, TuneOptions& options) {
       ->type_name("SECONDS")
       ->capture_default_str();
   verb->add_flag("--calibrate", options.calibrate,
-                 "Only measure fork-joins, memory and each kernel's speed, for the estimate; the last but once");
+                 "Only measure fork-joins, memory and each kernel's speed, for the estimate; "
+                 "each kernel's speed only the first time");
   verb->add_flag("--again", options.again, "Also what was tuned before");
   add_timeout(verb, options.timeout_s);
   verb->footer(

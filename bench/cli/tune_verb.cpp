@@ -41,7 +41,7 @@ constexpr double least_gap = 0.02;
 constexpr int first_halvings = 2, further_halvings = 3;
 
 // Whether short calls are worth several threads may change from minute to minute. So they are raced again and again,
-// with other races between; but those that no state of the machine makes worth it.
+// with other races between; except those that no state of the machine makes worth it.
 constexpr double short_least_s = 5e-7;  // on one thread
 // Several threads that take as many times as long gain in no state that was ever seen.
 constexpr double hopeless = 4;
@@ -91,7 +91,7 @@ class Tuning {
     } else {
       measure_state();
     }
-    if (options_.calibrate) return end_status(exit_ok);
+    if (options_.calibrate) return end_status(std::max(over(), static_cast<int>(exit_ok)));
     tune_at(kernels, middle_parts);
     halve(kernels, first_halvings);
     repeat_short_calls();
