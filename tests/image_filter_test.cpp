@@ -17,9 +17,14 @@ TEST(ImageFilter, BorderValueFitsTheType) {
 }
 
 TEST(ImageFilter, EmptyImagesAreDone) {
-  for (const auto& [width, height] : {std::pair{0, 0}, {0, 5}, {5, 0}}) {
-    const sw::ImageView<const float> src(nullptr, width, height);
-    const sw::ImageView<float> dst(nullptr, width, height);
+  constexpr std::ptrdiff_t huge = std::numeric_limits<std::ptrdiff_t>::max();
+  const std::vector<float> kernel(25, 1.0f);
+  for (const auto& [width, height] :
+       {std::pair<std::ptrdiff_t, std::ptrdiff_t>{0, 0}, {0, 5}, {5, 0}, {0, huge}, {huge, 0}}) {
+    const sw::ImageView<const float> src(nullptr, width, height, 3);
+    const sw::ImageView<float> dst(nullptr, width, height, 3);
+    const sw::ImageView<const std::uint8_t> bytes(nullptr, width, height, 3);
+    const sw::ImageView<std::uint8_t> to_bytes(nullptr, width, height, 3);
     for (const sw::Backend& backend : tests::every_backend()) {
       sw::box_blur(src, dst, {.backend = backend});
       sw::box_blur(src, dst, {.width = 31, .backend = backend});
@@ -27,7 +32,12 @@ TEST(ImageFilter, EmptyImagesAreDone) {
       sw::erode(src, dst, {.width = 31, .height = 31, .backend = backend});
       sw::gaussian_blur(src, dst, {.backend = backend});
       sw::sobel(src, dst, {.backend = backend});
-      sw::median_blur(src, dst, {.backend = backend});
+      for (const int size : {3, 5, 7}) sw::median_blur(src, dst, {.size = size, .backend = backend});
+      sw::median_blur(bytes, to_bytes, {.size = 9, .backend = backend});
+      sw::bilateral_filter(src, dst, {.backend = backend});
+      sw::convolve(src, {kernel.data(), 5, 5}, dst, {.backend = backend});
+      sw::convolve_separable(src, kernel, kernel, dst, {.backend = backend});
+      EXPECT_EQ(sw::histogram(bytes, {.backend = backend}), sw::Histogram{});
     }
   }
 }
@@ -64,6 +74,7 @@ TEST(ImageFilter, RefusesBadImages) {
   const Src src = image;
   const Dst dst = out;
   const std::ptrdiff_t huge = std::numeric_limits<std::ptrdiff_t>::max() / 2;
+  const std::vector<float> kernel(25, 1.0f);
 
   struct Bad {
     Src src;
@@ -99,8 +110,20 @@ TEST(ImageFilter, RefusesBadImages) {
         out, [&] { sw::gaussian_blur(b.src, b.dst); }, b.words);
     expect_refused(
         out, [&] { sw::sobel(b.src, b.dst); }, b.words);
+    for (const int size : {3, 5}) {
+      expect_refused(
+          out, [&] { sw::median_blur(b.src, b.dst, {.size = size}); }, b.words);
+    }
     expect_refused(
-        out, [&] { sw::median_blur(b.src, b.dst); }, b.words);
+        out, [&] { sw::bilateral_filter(b.src, b.dst); }, b.words);
+    expect_refused(
+        out,
+        [&] {
+          sw::convolve(b.src, {kernel.data(), 5, 5}, b.dst);
+        },
+        b.words);
+    expect_refused(
+        out, [&] { sw::convolve_separable(b.src, kernel, kernel, b.dst); }, b.words);
   }
   // Side by side in one image is fine, and so is a source that repeats one row.
   sw::median_blur(Src(dst.data, 2, 4, 1, 11), Dst(dst.data + 2, 2, 4, 1, 11));

@@ -144,13 +144,15 @@ typedef struct speedwell_image {
   ptrdiff_t row_stride;
 } speedwell_image;
 
-/* Rows that follow each other without a gap. Sizes whose product overflows are refused by the filters. */
+/* Rows that follow each other without a gap. Negative sizes, and those whose product overflows, are refused by the
+   filters. */
 static inline speedwell_image speedwell_pixels(ptrdiff_t width, ptrdiff_t height, ptrdiff_t channels) {
   speedwell_image layout;
   layout.width = width;
   layout.height = height;
   layout.channels = channels;
-  layout.row_stride = width > 0 && channels > 0 && width > PTRDIFF_MAX / channels ? PTRDIFF_MAX : width * channels;
+  layout.row_stride = 0;
+  if (width > 0 && channels > 0) layout.row_stride = width > PTRDIFF_MAX / channels ? PTRDIFF_MAX : width * channels;
   return layout;
 }
 

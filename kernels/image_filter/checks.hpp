@@ -41,9 +41,10 @@ void check_apart_images(std::string_view function, ImageView<const In> src, Imag
   runtime::check_apart(function, "dst", dst, "src", src);
 }
 
-// Images of one size and number of channels that don't overlap.
+// Images of one size and number of channels that don't overlap. Empty ones become 0 x 0: their other side may be any
+// number, from which nothing can be computed.
 template <class In, class Out>
-void check_images(std::string_view function, ImageView<const In> src, ImageView<Out> dst) {
+void check_images(std::string_view function, ImageView<const In>& src, ImageView<Out>& dst) {
   runtime::check_image(function, "src", src);
   runtime::check_image(function, "dst", dst);
   check_channels(function, src.channels);
@@ -51,6 +52,7 @@ void check_images(std::string_view function, ImageView<const In> src, ImageView<
   check_same_shape(function, src.width, src.height, src.channels, dst.width, dst.height, dst.channels);
   runtime::check_output(function, "dst", dst);
   runtime::check_apart(function, "dst", dst, "src", src);
+  if (src.width == 0 || src.height == 0) src.width = src.height = dst.width = dst.height = 0;
 }
 
 // A border's value as a sample: rounded to nearest, halves away from zero, and saturated. A float may be infinite.

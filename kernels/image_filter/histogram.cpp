@@ -17,7 +17,8 @@ constinit runtime::Kernel histogram_kernel("histogram", "u8");
 
 Histogram count_values(const runtime::Choice& choice, runtime::Participants& participants,
                        ImageView<const std::uint8_t> src) {
-  const std::ptrdiff_t samples = src.width * src.channels;
+  // An empty image's other side may be any number, from which nothing is computed.
+  const std::ptrdiff_t samples = src.height == 0 ? 0 : src.width * src.channels;
   Histogram sum = {};
   std::mutex sum_in_use;
   // Clearing and adding up tables takes about as long as counting some thousand samples.

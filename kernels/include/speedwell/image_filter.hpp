@@ -90,7 +90,7 @@ void sobel(ImageView<const std::uint8_t> src, ImageView<std::int16_t> dst, const
 void sobel(ImageView<const float> src, ImageView<float> dst, const SobelOptions& = {});
 
 struct ConvolveOptions {
-  double bias = 0;  // added to each sum, rounded to float
+  double bias = 0;  // added to each sum; rounded to float, and saturated
   Border border = Border::reflect_101;
   double border_value = 0;
   Backend backend = Automatic{};

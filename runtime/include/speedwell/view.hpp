@@ -216,7 +216,8 @@ struct ImageView {
  private:
   static constexpr std::ptrdiff_t contiguous_stride(std::ptrdiff_t width, std::ptrdiff_t channels) {
     constexpr std::ptrdiff_t most = std::numeric_limits<std::ptrdiff_t>::max();
-    return width > 0 && channels > 0 && width > most / channels ? most : width * channels;
+    if (width <= 0 || channels <= 0) return 0;
+    return width > most / channels ? most : width * channels;
   }
 
   template <class M>
