@@ -4,12 +4,16 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <span>
+#include <system_error>
+#include <thread>
 #include <unordered_set>
 #include <utility>
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "bench/files.hpp"
@@ -215,6 +219,7 @@ Journal read_journal(const std::filesystem::path& path) {
     throw JournalError(error.what());
   }
   Journal journal;
+  journal.bytes = bytes.size();
   std::unordered_set<std::string> cells;
   std::size_t begin = 0;
   for (int number = 1; begin < bytes.size(); ++number) {
@@ -247,7 +252,20 @@ Journal read_journal(const std::filesystem::path& path) {
   return journal;
 }
 
-JournalWriter::JournalWriter(std::filesystem::path path, int file) : path_(std::move(path)), file_(file) {}
+JournalWriter::JournalWriter(std::filesystem::path path) : path_(std::move(path)) {
+  file_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  if (file_ < 0) fail("open", path_);
+  // Two writers would measure against each other, and mix their samples. A process that was just killed may live on for
+  // a moment in a child on its way to another program. Where files can't be locked, nothing is.
+  for (int tries = 0; ::flock(file_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK; ++tries) {
+    if (tries == 50) {
+      ::close(file_);
+      throw JournalError("another process is writing to " + path_.string() +
+                         "; expected a run that no one else goes on with");
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+}
 
 JournalWriter::JournalWriter(JournalWriter&& other) noexcept
     : path_(std::move(other.path_)), file_(std::exchange(other.file_, -1)) {}
@@ -265,16 +283,15 @@ JournalWriter JournalWriter::create(const std::filesystem::path& path, const nlo
   } catch (const std::system_error& error) {
     throw JournalError(error.what());
   }
-  const int file = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-  if (file < 0) fail("open", path);
-  return JournalWriter(path, file);
+  return JournalWriter(path);
 }
 
 JournalWriter JournalWriter::resume(const std::filesystem::path& path, const Journal& journal) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-  if (file < 0) fail("open", path);
-  JournalWriter writer(path, file);
-  if (journal.torn_tail && ::ftruncate(file, static_cast<off_t>(journal.complete_bytes)) != 0) {
+  JournalWriter writer(path);
+  if (std::error_code error; std::filesystem::file_size(path, error) != journal.bytes) {
+    throw JournalError("another process has written to " + path.string() + " since it was read; try again");
+  }
+  if (journal.torn_tail && ::ftruncate(writer.file_, static_cast<off_t>(journal.complete_bytes)) != 0) {
     fail("cut the torn last line of", path);
   }
   return writer;

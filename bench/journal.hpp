@@ -27,6 +27,7 @@ struct Journal {
   bool torn_tail = false;               // the last line was cut or damaged, and isn't among the records
   bool finished = false;                // the last record says that the run ended by itself
   std::uintmax_t complete_bytes = 0;    // where the torn tail begins: the length of all complete lines
+  std::uintmax_t bytes = 0;             // the length of all that was read
 };
 
 // Checks every line: its checksum, its kind, the members of that kind and their types, and that each cell is one of the
@@ -44,7 +45,7 @@ class JournalWriter {
  public:
   // A new journal that holds just the header, complete or not there at all. Throws if the file exists.
   static JournalWriter create(const std::filesystem::path& path, const nlohmann::ordered_json& header);
-  // Goes on with `journal`, as read from `path`: cuts off a torn tail.
+  // Goes on with `journal`, as read from `path`: cuts off a torn tail. Throws if another process writes to it.
   static JournalWriter resume(const std::filesystem::path& path, const Journal& journal);
 
   JournalWriter(JournalWriter&& other) noexcept;
@@ -57,7 +58,8 @@ class JournalWriter {
   void sync();
 
  private:
-  JournalWriter(std::filesystem::path path, int file);
+  // Opens the journal for this process alone.
+  explicit JournalWriter(std::filesystem::path path);
 
   std::filesystem::path path_;
   int file_;

@@ -119,6 +119,19 @@ TEST_F(JournalTest, WhatIsWrittenIsRead) {
   EXPECT_THAT(message_of([&] { JournalWriter::create(path("j"), header()); }), HasSubstr("exists already"));
 }
 
+TEST_F(JournalTest, HasOneWriterAtATime) {
+  const Journal before = [&] {
+    const JournalWriter writer = JournalWriter::create(path("j"), header());
+    const Journal journal = read_journal(path("j"));
+    EXPECT_THAT(message_of([&] { JournalWriter::resume(path("j"), journal); }),
+                HasSubstr("another process is writing"));
+    return journal;
+  }();
+  JournalWriter::resume(path("j"), before).append(sample(1));
+  EXPECT_THAT(message_of([&] { JournalWriter::resume(path("j"), before); }), HasSubstr("since it was read"));
+  EXPECT_EQ(read_journal(path("j")).records.size(), 1u);
+}
+
 // Whatever byte a kill or a power failure stops at, each complete line survives and the torn one is dropped and cut
 // off.
 TEST_F(JournalTest, TornAtEachByteOfItsLastLines) {

@@ -269,7 +269,7 @@ TEST_F(LadderTest, TheFolderIsWholeOrNotThere) {
 
 TEST_F(LadderTest, InterruptShowsTheCompleteRounds) {
   const Result result =
-      run("--size 64 --rounds 1000 --no-python --json --output r", "timeout --preserve-status -s INT 2");
+      run("--size 64 --rounds 1000 --no-python --json --output r", "timeout --preserve-status -s INT 4");
   EXPECT_EQ(result.status, 130) << result.err;
   EXPECT_THAT(result.err, HasSubstr(" of 1000 rounds"));
   const json shown = json::parse(result.out);

@@ -187,13 +187,24 @@ void offer_image_again(const json& image, OfferImage offer_image) {
   }
 }
 
+// As the sweep counts them: another build's failures aren't this one's.
+int failed_cells(const Journal& journal) {
+  std::set<std::string> failed;
+  for (const json& record : journal.records) {
+    if (record["kind"] == "failed") failed.insert(record["cell"].get<std::string>());
+  }
+  for (const json& cell : journal.header["cells"]) {
+    if (cell.value("against", false)) failed.erase(cell["cell"].get<std::string>());
+  }
+  return static_cast<int>(failed.size());
+}
+
 int resume(const BenchOptions& options, OfferImage offer_image, Progress& progress) {
   const fs::path run = options.output.empty() ? newest_resumable_run() : find_run_folder(options.output);
   Journal journal = read_journal(run / journal_name);
   if (journal.finished) {
     progress.say(fmt::format("{} is finished already; its results are made again", run.string()));
-    const auto failed = static_cast<int>(std::count_if(journal.records.begin(), journal.records.end(),
-                                                       [](const json& record) { return record["kind"] == "failed"; }));
+    const int failed = failed_cells(journal);
     return finish(run, {.rounds = journal.records.back()["rounds"].get<int>(), .failed = failed}, options, progress);
   }
   const json& config = journal.header["config"];

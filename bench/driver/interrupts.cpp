@@ -9,10 +9,14 @@ namespace speedwell::bench {
 
 namespace {
 
+// But for those that this program was started to ignore, as nohup does: blocked, they would be seen all the same.
 sigset_t asking_to_end() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, signal);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction action;
+    if (::sigaction(signal, nullptr, &action) != 0 || action.sa_handler != SIG_IGN) sigaddset(&set, signal);
+  }
   return set;
 }
 

@@ -3,7 +3,8 @@
 
 namespace speedwell::bench {
 
-// Holds back the signals that ask a program to end, from its construction on, so that a running sample can end.
+// Holds back the signals that ask a program to end, from its construction on, so that a running sample can end. Those
+// that are ignored stay so.
 class Interrupts {
  public:
   Interrupts();
