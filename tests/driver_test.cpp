@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <csignal>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
@@ -23,6 +24,7 @@
 #include "bench/driver/children.hpp"
 #include "bench/driver/cost.hpp"
 #include "bench/driver/fingerprint.hpp"
+#include "bench/driver/interrupts.hpp"
 #include "bench/driver/plan.hpp"
 #include "bench/driver/progress.hpp"
 #include "bench/driver/rounds.hpp"
@@ -92,6 +94,31 @@ std::string message_of(Action action) {
     return error.what();
   }
   return "nothing was thrown";
+}
+
+TEST(InterruptsTest, HoldsSignalsBackAndLetsGo) {
+  const auto blocked = [](int signal) {
+    sigset_t mask;
+    sigprocmask(SIG_BLOCK, nullptr, &mask);
+    return sigismember(&mask, signal) == 1;
+  };
+  ASSERT_FALSE(blocked(SIGINT));
+  {
+    Interrupts interrupts;
+    EXPECT_EQ(interrupts.signal(), 0);
+    raise(SIGINT);
+    EXPECT_EQ(interrupts.signal(), SIGINT);
+    raise(SIGINT);  // ends nothing once it is let go
+    EXPECT_EQ(interrupts.signal(), SIGINT);
+  }
+  EXPECT_FALSE(blocked(SIGINT));
+  const auto before = std::signal(SIGHUP, SIG_IGN);
+  {
+    Interrupts interrupts;
+    EXPECT_FALSE(blocked(SIGHUP));
+    EXPECT_TRUE(blocked(SIGTERM));
+  }
+  std::signal(SIGHUP, before);
 }
 
 using JournalTest = Driver;

@@ -167,12 +167,16 @@ int finish(const fs::path& run, const SweepOutcome& outcome, const BenchOptions&
 
 int sweep_and_finish(const fs::path& run, const Journal& journal, JournalWriter writer, Children& children,
                      const BenchOptions& options, Progress& progress) {
-  Interrupts interrupts;
   const auto make_results = [&] {
     const Journal so_far = read_journal(run / journal_name);
     write_results(so_far, analyse(so_far), run);
   };
-  SweepOutcome outcome = Sweep(journal, writer, children, progress, interrupts).run(make_results);
+  SweepOutcome outcome;
+  {
+    Interrupts interrupts;
+    outcome = Sweep(journal, writer, children, progress, interrupts).run(make_results);
+  }
+  // From here on a signal ends the program: each file of the results is whole or not there.
   return finish(run, outcome, options, progress);
 }
 

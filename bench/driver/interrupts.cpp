@@ -24,7 +24,19 @@ sigset_t asking_to_end() {
 
 Interrupts::Interrupts() {
   const sigset_t set = asking_to_end();
-  ::sigprocmask(SIG_BLOCK, &set, nullptr);
+  ::sigprocmask(SIG_BLOCK, &set, &before_);
+}
+
+Interrupts::~Interrupts() {
+  // The same one once more was meant by whoever sent the first: timeout(1) sends two.
+  if (signal_ != 0) {
+    sigset_t same;
+    sigemptyset(&same);
+    sigaddset(&same, signal_);
+    const timespec at_once = {};
+    ::sigtimedwait(&same, nullptr, &at_once);
+  }
+  ::sigprocmask(SIG_SETMASK, &before_, nullptr);
 }
 
 int Interrupts::signal() {
