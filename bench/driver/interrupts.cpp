@@ -9,14 +9,14 @@ namespace speedwell::bench {
 
 namespace {
 
-// But for those that this program was started to ignore, as nohup does: blocked, they would be seen all the same.
+// But for SIGHUP where it is ignored, as under nohup: blocked, it would be seen all the same. Shells ignore SIGINT for
+// what they start in the background, and whoever sends that one there means it.
 sigset_t asking_to_end() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
-    struct sigaction action;
-    if (::sigaction(signal, nullptr, &action) != 0 || action.sa_handler != SIG_IGN) sigaddset(&set, signal);
-  }
+  for (const int signal : {SIGINT, SIGTERM}) sigaddset(&set, signal);
+  struct sigaction hangup;
+  if (::sigaction(SIGHUP, nullptr, &hangup) != 0 || hangup.sa_handler != SIG_IGN) sigaddset(&set, SIGHUP);
   return set;
 }
 

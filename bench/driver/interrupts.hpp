@@ -5,8 +5,8 @@
 
 namespace speedwell::bench {
 
-// While it lives, holds back the signals that ask a program to end, so that a running sample can end. Those that are
-// ignored stay so.
+// While it lives, holds back the signals that ask a program to end, so that a running sample can end. SIGHUP stays
+// ignored where it is.
 class Interrupts {
  public:
   Interrupts();
